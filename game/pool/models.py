@@ -1,0 +1,115 @@
+"""Categories, authors, tweets and what moderators did to them."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now, Random
+
+
+class Kind(models.TextChoices):
+    HUMAN = "human"
+    MACHINE = "machine"
+
+
+class Status(models.TextChoices):
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
+class Split(models.TextChoices):
+    TRAIN = "train"
+    PLAY = "play"
+
+
+class Category(models.Model):
+    """An edition of the game: the tweets of one circle of people, and a model of them."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=80)
+    description = models.CharField(max_length=200, blank=True)
+    language = models.CharField(max_length=8, default="en", help_text="ISO 639-1 code; posts surely in another language are dropped.")
+    active = models.BooleanField(default=True, help_text="Shown to players.")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "categories"
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Author(models.Model):
+    """Who wrote a tweet: a person, or a model version. `kind` is the truth of every card."""
+
+    kind = models.CharField(max_length=8, choices=Kind)
+    platform = models.CharField(max_length=20, help_text="twitter, bluesky, …; `model` for machines.")
+    handle = models.CharField(max_length=120, help_text="Without the @; a model's name and version.")
+    name = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["platform", "handle"], name="author_once"),
+            # The target of the tweets' composite foreign key (migration 0002).
+            models.UniqueConstraint(fields=["id", "kind"], name="author_id_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.handle} ({self.platform})"
+
+
+class Tweet(models.Model):
+    """A post that may be played, whoever wrote it.
+
+    `kind` repeats `author.kind` so that one partial index serves the draw. A composite foreign
+    key (author, kind) keeps the two equal, in the database: see docs/adr/0002.
+    """
+
+    category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="tweets")
+    author = models.ForeignKey(Author, on_delete=models.PROTECT, related_name="tweets")
+    kind = models.CharField(max_length=8, choices=Kind)
+    text = models.TextField()
+    fingerprint = models.BinaryField(max_length=16, help_text="game.pool.rules.fingerprint of the text.")
+    status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
+    split = models.CharField(max_length=5, choices=Split)
+    draw_key = models.FloatField(db_default=Random())
+    posted_at = models.DateTimeField(null=True, blank=True, help_text="When a person posted it, or a model wrote it.")
+    facts = models.JSONField(default=dict, blank=True, help_text="Shown after the reveal: likes, shares, link, source; model, sampling.")
+    first_dealt_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["category", "fingerprint"], name="tweet_once_per_category"),
+            models.CheckConstraint(condition=~models.Q(kind=Kind.MACHINE) | models.Q(split=Split.PLAY), name="machine_tweets_are_for_play"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["category", "kind", "draw_key"],
+                condition=models.Q(status=Status.APPROVED, split=Split.PLAY),
+                name="tweet_draw",
+            ),
+            models.Index(
+                fields=["category", "kind"],
+                condition=models.Q(status=Status.APPROVED, split=Split.PLAY, first_dealt_at__isnull=True),
+                name="tweet_ready",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
+class ModerationEvent(models.Model):
+    """One change of a tweet's status. Append-only: undoing is one more event."""
+
+    tweet = models.ForeignKey(Tweet, on_delete=models.PROTECT, related_name="moderation_events")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    before = models.CharField(max_length=9, choices=Status)
+    after = models.CharField(max_length=9, choices=Status)
+    reason = models.CharField(max_length=200, blank=True)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-id"]

@@ -1,0 +1,99 @@
+"""Transactions on the pool."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.db.models import Count, Q
+from psycopg.types.json import Jsonb
+
+from game.pool import rules
+from game.pool.models import Author, Category, Kind, ModerationEvent, Split, Status, Tweet
+
+
+@dataclass(frozen=True, slots=True)
+class NewTweet:
+    """A cleaned tweet on its way into the pool."""
+
+    author: Author
+    text: str
+    posted_at: datetime | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+_INSERT = """
+    INSERT INTO pool_tweet (category_id, author_id, kind, text, fingerprint, status, split, posted_at, facts)
+    SELECT %s, author_id, kind, text, fingerprint, %s, split, posted_at, facts
+      FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bytea[], %s::text[], %s::timestamptz[], %s::jsonb[])
+           WITH ORDINALITY AS new (author_id, kind, text, fingerprint, split, posted_at, facts, place)
+     ORDER BY place
+    ON CONFLICT (category_id, fingerprint) DO NOTHING
+    RETURNING fingerprint
+"""
+
+
+def add_tweets(*, category: Category, tweets: Sequence[NewTweet], status: str) -> list[bool]:
+    """Add `tweets` to the pool, and say of each whether it was new there.
+
+    The one way in for human and machine tweets alike. A tweet whose fingerprint the category
+    already holds, or that comes twice in `tweets`, is not added again: the first one stays.
+    """
+    if not tweets:
+        return []
+    marks = [rules.fingerprint(tweet.text) for tweet in tweets]
+    columns = (
+        [tweet.author.pk for tweet in tweets],
+        [tweet.author.kind for tweet in tweets],
+        [tweet.text for tweet in tweets],
+        marks,
+        [_split(tweet.author.kind, mark) for tweet, mark in zip(tweets, marks, strict=True)],
+        [tweet.posted_at for tweet in tweets],
+        [Jsonb(tweet.facts) for tweet in tweets],
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, (category.pk, status, *columns))
+        added = {bytes(row[0]) for row in cursor.fetchall()}
+    news = []
+    for mark in marks:
+        news.append(mark in added)
+        added.discard(mark)
+    return news
+
+
+def _split(kind: str, mark: bytes) -> str:
+    # No model learns from machine tweets, so all of them are for play.
+    return Split.TRAIN if kind == Kind.HUMAN and rules.is_for_training(mark) else Split.PLAY
+
+
+def get_author(*, kind: str, platform: str, handle: str, name: str = "") -> Author:
+    """Return the author, creating it on first sight; refuse to change its kind."""
+    author, _ = Author.objects.get_or_create(platform=platform, handle=handle, defaults={"kind": kind, "name": name})
+    if author.kind != kind:
+        raise ValueError(f"{author} is {author.kind}, not {kind}")
+    return author
+
+
+def count_ready(*, categories: Iterable[Category]) -> dict[int, dict[str, int]]:
+    """Return, per category id and kind, how many approved tweets for play nobody was dealt yet."""
+    ready = {category.pk: dict.fromkeys(Kind.values, 0) for category in categories}
+    rows = (
+        Tweet.objects.filter(category__in=ready, status=Status.APPROVED, split=Split.PLAY, first_dealt_at=None)
+        .values_list("category", "kind")
+        .annotate(Count("id"))
+    )
+    for category_id, kind, count in rows:
+        ready[category_id][kind] = count
+    return ready
+
+
+@transaction.atomic
+def moderate_tweets(*, tweets: Q, by: User, after: str, reason: str = "") -> int:
+    """Give every tweet that matches `tweets` the status `after`, with one event each; return how many changed."""
+    changing = list(Tweet.objects.select_for_update().filter(tweets).exclude(status=after).values_list("pk", "status"))
+    ModerationEvent.objects.bulk_create(
+        ModerationEvent(tweet_id=pk, by=by, before=before, after=after, reason=reason) for pk, before in changing
+    )
+    return Tweet.objects.filter(pk__in=[pk for pk, _ in changing]).update(status=after)

@@ -1,0 +1,195 @@
+"""Settings: one file, driven by the environment, bad values refused at start.
+
+Every variable read here is described in docs/settings.md; a test keeps the two equal.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from game.embedded import local_secret
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+# Everything that this installation writes: databases, logs, secrets, downloads.
+VAR_DIR = Path(env.str("VAR", str(BASE_DIR / "var"))).resolve()
+
+DEBUG = env.bool("DEBUG", False)
+# Without SECRET_KEY a key is made once and kept in VAR/secret-key, mode 600.
+SECRET_KEY = env.str("SECRET_KEY", "") or local_secret(VAR_DIR / "secret-key")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# Behind TLS: cookies only over https, and the proxy's word for the scheme.
+HTTPS = env.bool("HTTPS", False)
+# How many proxies in front append to X-Forwarded-For; 0 trusts no header.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
+
+INSTALLED_APPS = [
+    "servestatic.runserver_nostatic",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "csp",
+    "game",
+    "game.accounts",
+    "game.pool",
+    "game.live",
+    "game.play",
+    "scraping",
+    "generation",
+    "training",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "game.urls"
+ASGI_APPLICATION = "game.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- PostgreSQL and Redis ------------------------------------------------------------------
+DATABASES = {"default": env.db("DATABASE_URL", default="postgresql:///birdorbot")}
+DATABASES["default"].update(ENGINE="django.db.backends.postgresql")
+# Each request runs in a thread of its own under ASGI, so only a pool keeps connections alive
+# between requests. The web process asks for one (game/asgi.py); workers hold one connection.
+DB_POOL_SIZE = env.int("DB_POOL_SIZE", 0)
+if DB_POOL_SIZE:
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 2, "max_size": DB_POOL_SIZE, "timeout": 10}
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 300
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "birdorbot",
+    }
+}
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": "birdorbot"},
+    }
+}
+
+# --- Celery --------------------------------------------------------------------------------
+# kombu spells a Unix socket differently from redis-py.
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_ROUTES = {"generation.tasks.*": {"queue": "generation"}}
+CELERY_TASK_SOFT_TIME_LIMIT = 240
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600, "global_keyprefix": "birdorbot."}
+if not CELERY_TASK_SOFT_TIME_LIMIT < CELERY_TASK_TIME_LIMIT < CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"]:
+    raise ImproperlyConfigured("Celery needs: soft time limit < time limit < visibility timeout.")
+
+# --- Generation ----------------------------------------------------------------------------
+# Approved machine tweets per category that nobody has been dealt yet.
+GENERATION_READY = env.int("GENERATION_READY", 300)
+# Tweets that one batch asks for.
+GENERATION_BATCH_SIZE = env.int("GENERATION_BATCH_SIZE", 100)
+# A batch whose worker has not renewed its lease for so long is given to another.
+GENERATION_LEASE_SECONDS = env.int("GENERATION_LEASE_SECONDS", 60)
+GENERATION_CHECK_SECONDS = env.float("GENERATION_CHECK_SECONDS", 5.0)
+GENERATION_DEVICE = env.str("GENERATION_DEVICE", "auto")
+CELERY_BEAT_SCHEDULE = {
+    "keep-pool-ready": {"task": "generation.tasks.keep_pool_ready", "schedule": timedelta(seconds=GENERATION_CHECK_SECONDS)},
+}
+
+# --- Accounts and security -----------------------------------------------------------------
+LOGIN_URL = "accounts:sign-in"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "home"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS and TRUSTED_PROXIES else None
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "connect-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+# Requests that one address may make (django-ratelimit's notation). A school shares one address.
+RATE_START = env.str("RATE_START", "120/m")
+RATE_GUESS = env.str("RATE_GUESS", "40/s")
+RATE_SIGN_IN = env.str("RATE_SIGN_IN", "10/m")
+
+# --- Import --------------------------------------------------------------------------------
+# What becomes of a post that ends in a link: "drop" it, or "strip" the link.
+IMPORT_TRAILING_LINKS = env.str("IMPORT_TRAILING_LINKS", "drop")
+if IMPORT_TRAILING_LINKS not in ("drop", "strip"):
+    raise ImproperlyConfigured(f"IMPORT_TRAILING_LINKS is {IMPORT_TRAILING_LINKS!r}: use drop or strip.")
+
+# --- Static files, language, time ----------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "servestatic.storage.CompressedManifestStaticFilesStorage"},
+}
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
+}

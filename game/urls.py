@@ -1,0 +1,3 @@
+"""Every route."""
+
+urlpatterns: list = []
