@@ -1,0 +1,28 @@
+"""The processes of a running game, spelled once for the supervisor and for the tests."""
+
+import sys
+from pathlib import Path
+
+
+def web(port: int) -> list[str]:
+    """Return the command of the ASGI server."""
+    return [
+        *(sys.executable, "-m", "uvicorn", "game.asgi:application", "--host", "127.0.0.1", "--port", str(port)),
+        *("--ws", "websockets-sansio", "--no-access-log", "--no-server-header"),
+        # Open websockets must not hold up a stop; their pages reconnect.
+        *("--timeout-graceful-shutdown", "2"),
+    ]
+
+
+def worker() -> list[str]:
+    """Return the command of the generation worker."""
+    return [
+        *(sys.executable, "-m", "celery", "-A", "game", "worker", "-Q", "generation", "--concurrency", "1", "--loglevel", "INFO"),
+        # One worker on one machine has nobody to gossip with.
+        *("--without-gossip", "--without-mingle"),
+    ]
+
+
+def beat(var: Path) -> list[str]:
+    """Return the command of the clock that keeps the pool filled."""
+    return [sys.executable, "-m", "celery", "-A", "game", "beat", "--schedule", str(var / "beat-schedule"), "--pidfile="]

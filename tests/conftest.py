@@ -1,0 +1,74 @@
+"""The harness: real PostgreSQL and Redis for every run, a whole running game and a browser for the tests that ask."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.test.utils import override_settings
+
+from game.embedded import addresses
+from game.embedded.postgres import start_postgres, stop_postgres
+from game.embedded.redis import start_redis, stop_redis
+
+# Before Django reads its settings, and whatever the shell says: tests must never reach a database that somebody uses.
+VAR = Path(tempfile.mkdtemp(prefix="birdorbot-test-"))
+VAR.chmod(0o711)  # PostgreSQL runs as a user of its own when we are root
+os.environ.update(
+    VAR=str(VAR),
+    DATABASE_URL=addresses.database_url(VAR),
+    REDIS_URL=addresses.redis_url(VAR),
+    SECRET_KEY="a key for tests only",
+    DJANGO_SETTINGS_MODULE="game.settings",
+)
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(VAR, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Path]:
+    """Run PostgreSQL and Redis for the session; yield their VAR."""
+    postgres = start_postgres(VAR, careless=True)
+    redis = start_redis(VAR, careless=True)
+    yield VAR
+    stop_redis(redis)
+    stop_postgres(postgres)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(servers: Path) -> None:
+    """Have pytest-django create its test database on the embedded server."""
+
+
+@pytest.fixture
+def redis(servers: Path) -> Iterator[None]:
+    """Give the test an empty Redis: cache, broker and channel layer."""
+    from django.core.cache import cache
+
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def empty_cache_for_database_tests(request: pytest.FixtureRequest) -> None:
+    """Keep what one test cached (limits, boards) from the next one that touches the database."""
+    if {"db", "transactional_db"} & set(request.fixturenames) or request.node.get_closest_marker("django_db"):
+        request.getfixturevalue("redis")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_static_files() -> Iterator[None]:
+    """Let templates name static files without collecting them first; the stack serves the collected ones."""
+    from django.conf import settings
+
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    with override_settings(STORAGES=settings.STORAGES | {"staticfiles": plain}):
+        yield
+
+
+pytest_plugins = ["tests.browser_fixtures", "tests.stack"]

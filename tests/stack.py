@@ -1,0 +1,136 @@
+"""The whole game as `make play` runs it, in processes of its own, against a database and a Redis of its own."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from game.embedded import addresses, commands
+from game.embedded.processes import spawn, stop
+from game.embedded.redis import start_redis, stop_redis
+
+ROOT = Path(__file__).resolve().parent.parent
+DATABASE = "birdorbot_stack"
+# Tests play faster than any school.
+LIMITS = {"RATE_START": "100000/m", "RATE_GUESS": "100000/m", "RATE_SIGN_IN": "100000/m"}
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def wait_for(condition, *, seconds: float = 30.0, what: str) -> None:
+    """Poll until `condition()` is true; fail the test with `what` if it never is."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"After {seconds:g} s still not: {what}")
+        time.sleep(0.05)
+
+
+class Stack:
+    """A running game: `base_url` to talk to it, `connect` to look into its database."""
+
+    def __init__(self, *, servers: Path, var: Path) -> None:
+        self.var = var
+        self.port = free_port()
+        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.database_url = addresses.database_url(servers, DATABASE)
+        self.redis_url = addresses.redis_url(var)
+        self.env = os.environ | LIMITS | {"VAR": str(var), "DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
+        with psycopg.connect(addresses.database_url(servers), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {DATABASE}")
+        self.redis = start_redis(var, careless=True)
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self) -> None:
+        """Migrate, collect static files, and start web, worker and beat."""
+        self.manage("migrate", "--verbosity", "0")
+        self.manage("collectstatic", "--noinput", "--verbosity", "0")
+        self.start_web()
+        self.start_worker()
+        self.start_beat()
+
+    def manage(self, *arguments: str) -> str:
+        """Run a manage.py command against this game and return what it printed; fail the test if it fails."""
+        command = [sys.executable, ROOT / "manage.py", *arguments]
+        done = subprocess.run(command, env=self.env, cwd=ROOT, capture_output=True, text=True, timeout=300)
+        if done.returncode:
+            pytest.fail(f"manage.py {' '.join(arguments)} exited {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def connect(self) -> psycopg.Connection:
+        """Open an autocommitting connection to this game's database."""
+        return psycopg.connect(self.database_url, autocommit=True)
+
+    def log(self, name: str) -> Path:
+        """Return the log of `web`, `worker` or `beat`."""
+        return self.var / "log" / f"{name}.log"
+
+    def start_web(self) -> None:
+        """Start the web process and wait until it accepts connections."""
+        self._spawn("web", commands.web(self.port))
+        self._wait_for_log("web", "Uvicorn running")
+
+    def start_worker(self) -> None:
+        """Start the generation worker and wait until it takes tasks."""
+        self._spawn("worker", commands.worker())
+        self._wait_for_log("worker", " ready.")
+
+    def start_beat(self) -> None:
+        """Start the clock."""
+        self._spawn("beat", commands.beat(self.var))
+
+    def stop(self, name: str) -> None:
+        """End a process the polite way."""
+        stop(self.processes.pop(name))
+
+    def kill(self, name: str) -> None:
+        """End a process and its children by kill -9, in the middle of whatever they do."""
+        process = self.processes.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def close(self) -> None:
+        """End everything."""
+        for name in list(self.processes):
+            self.kill(name)
+        stop_redis(self.redis)
+
+    def _spawn(self, name: str, command: list[str]) -> None:
+        if name in self.processes:
+            pytest.fail(f"{name} runs already")
+        self.log(name).unlink(missing_ok=True)
+        self.processes[name] = spawn(command, log=self.log(name), env=self.env, cwd=ROOT)
+
+    def _wait_for_log(self, name: str, words: str) -> None:
+        def said() -> bool:
+            if self.processes[name].poll() is not None:
+                pytest.fail(f"{name} died:\n{self.log(name).read_text()}")
+            return words in self.log(name).read_text()
+
+        wait_for(said, what=f"{name} said {words!r}")
+
+
+@pytest.fixture(scope="session")
+def stack(servers: Path) -> Iterator[Stack]:
+    """Run a whole game for the session; its database starts empty but migrated."""
+    var = Path(tempfile.mkdtemp(prefix="birdorbot-stack-"))
+    stack = Stack(servers=servers, var=var)
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.close()
+        shutil.rmtree(var, ignore_errors=True)
