@@ -6,13 +6,17 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import django
 import pytest
+from django.conf import settings
 from django.test.utils import override_settings
 
 from game.embedded import addresses
 from game.embedded.postgres import start_postgres, stop_postgres
 from game.embedded.redis import start_redis, stop_redis
 
+if settings.configured:
+    raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE: the tests choose their own database.")
 # Before Django reads its settings, and whatever the shell says: tests must never reach a database that somebody uses.
 VAR = Path(tempfile.mkdtemp(prefix="birdorbot-test-"))
 VAR.chmod(0o711)  # PostgreSQL runs as a user of its own when we are root
@@ -23,6 +27,7 @@ os.environ.update(
     SECRET_KEY="a key for tests only",
     DJANGO_SETTINGS_MODULE="game.settings",
 )
+django.setup()
 
 
 def pytest_unconfigure() -> None:
@@ -64,8 +69,6 @@ def empty_cache_for_database_tests(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def plain_static_files() -> Iterator[None]:
     """Let templates name static files without collecting them first; the stack serves the collected ones."""
-    from django.conf import settings
-
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     with override_settings(STORAGES=settings.STORAGES | {"staticfiles": plain}):
         yield
