@@ -4,3 +4,14 @@ from django.apps import AppConfig
 class PlayConfig(AppConfig):
     name = "game.play"
     label = "play"
+
+    def ready(self) -> None:
+        from game.accounts.signals import guest_became_player
+        from game.live.topics import register_topic
+        from game.play.services import merge_players
+        from game.play.topics import LeaderboardTopic
+
+        register_topic(LeaderboardTopic())
+        guest_became_player.connect(
+            lambda sender, guest, player, **kwargs: merge_players(guest=guest, player=player), weak=False, dispatch_uid="play.merge"
+        )

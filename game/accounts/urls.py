@@ -1,0 +1,13 @@
+"""Routes of accounts."""
+
+from django.urls import path
+
+from game.accounts import views
+
+app_name = "accounts"
+urlpatterns = [
+    path("", views.account, name="account"),
+    path("sign-in/", views.SignInView.as_view(), name="sign-in"),
+    path("sign-up/", views.sign_up, name="sign-up"),
+    path("sign-out/", views.SignOutView.as_view(), name="sign-out"),
+]

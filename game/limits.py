@@ -1,0 +1,53 @@
+"""Limits on how often one address may ask."""
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django_ratelimit.core import get_usage
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+View = Callable[..., HttpResponse]
+
+
+def client_address(group: str, request: HttpRequest) -> str:
+    """Return the address that a request comes from, through as many proxies as TRUSTED_PROXIES says.
+
+    Each proxy appends the address it saw, so only the last entries can be believed.
+    """
+    if settings.TRUSTED_PROXIES:
+        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+        if len(hops) >= settings.TRUSTED_PROXIES:
+            return hops[-settings.TRUSTED_PROXIES]
+    # A server on a Unix socket behind no proxy has no client address at all.
+    return request.META.get("REMOTE_ADDR") or "unix"
+
+
+def limited(setting: str, method: str = "GET") -> Callable[[View], View]:
+    """Answer 429 to an address that calls the view more often than settings.<setting> allows."""
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method == method:
+                try:
+                    usage = get_usage(
+                        request, group=setting, key=client_address, rate=getattr(settings, setting), method=method, increment=True
+                    )
+                except (RedisError, OSError) as error:
+                    # A game that can't count is better than no game.
+                    logger.warning("%s is not enforced: Redis is away (%s).", setting, error)
+                    usage = None
+                if usage and usage["should_limit"]:
+                    retry = max(1, usage["time_left"])
+                    return render(request, "429.html", {"retry": retry}, status=429, headers={"Retry-After": str(retry)})
+            return view(request, *args, **kwargs)
+
+        return inner
+
+    return decorate

@@ -1,0 +1,130 @@
+"""One channel per process and room, not per socket: a room is rendered once and the frame written to every socket here."""
+
+import asyncio
+import contextlib
+import logging
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+from channels.layers import get_channel_layer
+from django.db import DatabaseError
+from redis.exceptions import RedisError
+
+from game.live.groups import room_group
+from game.live.topics import Topic
+
+logger = logging.getLogger(__name__)
+
+# At most four updates a second per room, whatever the number of changes.
+MIN_INTERVAL_SECONDS = 0.25
+# News can be lost (a restarted Redis): look at least so often while somebody watches.
+CATCH_UP_SECONDS = 10.0
+# A socket that does not take a frame for so long is cut off; its client reconnects to the whole state.
+SEND_TIMEOUT_SECONDS = 5.0
+
+
+class Socket(Protocol):
+    """What the hub needs of a consumer."""
+
+    async def send_frame(self, frame: str) -> None:
+        """Write one text frame."""
+
+    async def cut_off(self) -> None:
+        """Close the connection."""
+
+
+class Room:
+    """The sockets of this process that watch one room, and the task that feeds them."""
+
+    def __init__(self, topic: Topic, key: str) -> None:
+        self.topic, self.key = topic, key
+        self.sockets: set[Socket] = set()
+        self.frame = ""
+        self.changed = asyncio.Event()
+        self.task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        listener = asyncio.create_task(self._listen())
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.changed.wait(), CATCH_UP_SECONDS)
+                self.changed.clear()
+                try:
+                    frame = await self.topic.render(self.key)
+                except DatabaseError:
+                    logger.exception("Room %s of %s was not rendered; trying again.", self.key, self.topic.name)
+                else:
+                    if frame != self.frame:
+                        self.frame = frame
+                        await self._broadcast(frame)
+                await asyncio.sleep(MIN_INTERVAL_SECONDS)
+        finally:
+            listener.cancel()
+
+    async def _listen(self) -> None:
+        layer = get_channel_layer()
+        group = room_group(self.topic.name, self.key)
+        channel = await layer.new_channel()
+        try:
+            while True:
+                try:
+                    await layer.group_add(group, channel)
+                    # Whatever happened before the group was joined is in the first rendering.
+                    self.changed.set()
+                    while True:
+                        await layer.receive(channel)
+                        self.changed.set()
+                except (RedisError, OSError) as error:
+                    logger.warning("Room %s lost Redis (%s); joining again.", group, error)
+                    await asyncio.sleep(1)
+        finally:
+            with contextlib.suppress(RedisError, OSError):
+                await layer.group_discard(group, channel)
+
+    async def _broadcast(self, frame: str) -> None:
+        sends = {asyncio.create_task(socket.send_frame(frame)): socket for socket in self.sockets}
+        if not sends:
+            return
+        done, late = await asyncio.wait(sends, timeout=SEND_TIMEOUT_SECONDS)
+        for send in late:
+            send.cancel()
+        for send in [*late, *(send for send in done if send.exception())]:
+            self.sockets.discard(sends[send])
+            asyncio.create_task(sends[send].cut_off())
+
+
+class Hub:
+    """The rooms that somebody connected to this process watches."""
+
+    def __init__(self) -> None:
+        self.rooms: dict[tuple[str, str], Room] = {}
+
+    async def join(self, socket: Socket, topic: Topic, key: str) -> None:
+        """Add `socket` to a room; it gets the current state at once, and each later one."""
+        room = self.rooms.get((topic.name, key))
+        if room is None:
+            room = self.rooms[topic.name, key] = Room(topic, key)
+        room.sockets.add(socket)
+        if room.frame:
+            await socket.send_frame(room.frame)
+
+    async def leave(self, socket: Socket, topic: Topic, key: str) -> None:
+        """Take `socket` out of a room; the last one out ends the room."""
+        room = self.rooms.get((topic.name, key))
+        if room is None:
+            return
+        room.sockets.discard(socket)
+        if not room.sockets:
+            del self.rooms[topic.name, key]
+            room.task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await room.task
+
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def current_hub() -> Hub:
+    """Return the hub of the running event loop: one a process, in production."""
+    return _hubs.setdefault(asyncio.get_running_loop(), Hub())

@@ -1,0 +1,37 @@
+"""What those who run the game ask it. Everybody may ask; the answers hold no secret."""
+
+from django.core.cache import cache
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from redis.exceptions import RedisError
+
+from game.play.selectors import playable_categories
+from game.pool.models import Category
+
+
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Say that the process answers."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Say whether a round can be played, and in which categories; 503 where in none."""
+    state = {"database": True, "redis": True, "categories": {}}
+    try:
+        categories = list(Category.objects.filter(active=True))
+        playable = playable_categories(categories)
+        state["categories"] = {category.slug: category.pk in playable for category in categories}
+    except DatabaseError:
+        state["database"] = False
+    try:
+        cache.set("readyz", 1, 10)
+    except (RedisError, OSError):
+        state["redis"] = False
+    ready = state["database"] and state["redis"] and any(state["categories"].values())  # type: ignore[attr-defined]
+    return JsonResponse(state, status=200 if ready else 503)

@@ -1,0 +1,166 @@
+"""Transactions of the game: rounds, cards, guesses."""
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
+
+from game.accounts.models import Player
+from game.live.services import announce
+from game.play import rules
+from game.play.drawing import draw_tweets
+from game.play.models import Card, Round
+from game.pool.models import Category, Status, Tweet
+
+LEADERBOARD = "leaderboard"
+EVERY_CATEGORY = "all"
+
+
+def start_round(*, player_id: uuid.UUID, category: Category, now: datetime, rng: rules.Random) -> Round:
+    """Deal a new round, or return the one that a request beside this one has just dealt.
+
+    Raises NotEnoughTweets.
+    """
+    try:
+        with transaction.atomic():
+            round_ = Round.objects.create(player_id=player_id, category=category, started_at=now)
+            drawn = draw_tweets(category=category, player_id=player_id, count=rules.CARDS_PER_ROUND, rng=rng)
+            if drawn.repeats:
+                round_.repeats = True
+                round_.save(update_fields=["repeats"])
+            Card.objects.bulk_create(
+                Card(round=round_, player_id=player_id, tweet_id=tweet_id, position=position)
+                for position, tweet_id in enumerate(drawn.tweet_ids, 1)
+            )
+            _mark_dealt(drawn.tweet_ids, now)
+    except IntegrityError:
+        open_round = find_open_round(player_id=player_id, category=category)
+        if open_round is None:
+            raise
+        return open_round
+    return round_
+
+
+def _mark_dealt(tweet_ids: Iterable[int], now: datetime) -> None:
+    Tweet.objects.filter(pk__in=list(tweet_ids), first_dealt_at=None).update(first_dealt_at=now)
+
+
+def find_open_round(*, player_id: uuid.UUID, category: Category) -> Round | None:
+    """Return the player's unfinished round in `category`, if there is one."""
+    return Round.objects.select_related("category").filter(player_id=player_id, category=category, finished_at=None).first()
+
+
+def show_next_card(*, round_: Round, now: datetime, rng: rules.Random) -> Card | None:
+    """Return the first card of the round without a guess, and note when it was first shown; None when all have one.
+
+    A card whose tweet has left the game since it was dealt gets another tweet, drawn like the first.
+    """
+    card = round_.cards.select_related("tweet").filter(guess=None).order_by("position").first()
+    if card is None:
+        Round.objects.filter(pk=round_.pk, finished_at=None).update(finished_at=now)
+        return None
+    if card.tweet.status != Status.APPROVED:
+        card = _replace_tweet(card, round_, now, rng)
+    if card.shown_at is None:
+        Card.objects.filter(pk=card.pk, shown_at=None).update(shown_at=now)
+    return card
+
+
+@transaction.atomic
+def _replace_tweet(card: Card, round_: Round, now: datetime, rng: rules.Random) -> Card:
+    taken = list(round_.cards.values_list("tweet_id", flat=True))
+    drawn = draw_tweets(category=round_.category, player_id=round_.player_id, count=1, rng=rng, taken=taken)
+    card.tweet = Tweet.objects.get(pk=drawn.tweet_ids[0])
+    card.shown_at = None
+    card.save(update_fields=["tweet", "shown_at"])
+    _mark_dealt(drawn.tweet_ids, now)
+    return card
+
+
+# One statement, so one round trip and one transaction: the guess, what everybody said of the
+# tweet, the player's standings, the end of the round. A guess that is already there stops all
+# of it, which is what makes a retry harmless.
+_STORE = """
+    WITH stored AS (
+        INSERT INTO play_guess (card_id, verdict, "right", elapsed, at)
+        VALUES (%(card)s, %(verdict)s, %(right)s, %(elapsed)s, %(now)s)
+        ON CONFLICT (card_id) DO NOTHING
+        RETURNING "right", verdict
+    ), tallied AS (
+        INSERT INTO play_tally (tweet_id, said_human, said_machine)
+        SELECT %(tweet)s, (verdict = 'human')::int, (verdict = 'machine')::int FROM stored
+        ON CONFLICT (tweet_id) DO UPDATE
+           SET said_human = play_tally.said_human + excluded.said_human,
+               said_machine = play_tally.said_machine + excluded.said_machine
+    ), stood AS (
+        INSERT INTO play_standing (player_id, category_id, guesses, "right")
+        SELECT %(player)s, category.id, 1, "right"::int
+          FROM stored CROSS JOIN (VALUES (NULL::bigint), (%(category)s)) AS category (id)
+        ON CONFLICT (player_id, category_id) DO UPDATE
+           SET guesses = play_standing.guesses + 1, "right" = play_standing."right" + excluded."right"
+    ), finished AS (
+        UPDATE play_round SET finished_at = %(now)s
+         WHERE id = %(round)s AND finished_at IS NULL AND %(last)s AND EXISTS (SELECT FROM stored)
+    )
+    SELECT count(*) FROM stored
+"""
+
+
+def submit_guess(*, card: Card, verdict: str, now: datetime) -> bool:
+    """Store the verdict on `card` unless it has one, and say whether this one was stored.
+
+    `card` comes with its round's category and its tweet's author. Announces the leaderboards
+    that changed.
+    """
+    category = card.round.category
+    parameters: dict[str, Any] = {
+        "card": card.pk,
+        "verdict": verdict,
+        "right": card.tweet.author.kind == verdict,
+        "elapsed": now - (card.shown_at or now),
+        "now": now,
+        "tweet": card.tweet_id,
+        "player": card.player_id,
+        "category": category.pk,
+        "round": card.round_id,
+        "last": card.position == rules.CARDS_PER_ROUND,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_STORE, parameters)
+        stored = cursor.fetchone() == (1,)
+    if stored:
+        # Inside a transaction the news would come before the fact.
+        transaction.on_commit(lambda: announce(topic=LEADERBOARD, keys=(EVERY_CATEGORY, category.slug)))
+    return stored
+
+
+@transaction.atomic
+def merge_players(*, guest: Player, player: Player) -> None:
+    """Give `player` the rounds, cards and standings of `guest`."""
+    open_here = Round.objects.filter(player=player, finished_at=None).values("category")
+    # One open round per category: the guest's gives way, its guesses stay.
+    Round.objects.filter(player=guest, finished_at=None, category__in=open_here).update(finished_at=Now())
+    Round.objects.filter(player=guest).update(player=player)
+    Card.objects.filter(player=guest).update(player=player)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO play_standing (player_id, category_id, guesses, "right")
+            SELECT %s, category_id, guesses, "right" FROM play_standing WHERE player_id = %s
+            ON CONFLICT (player_id, category_id) DO UPDATE
+               SET guesses = play_standing.guesses + excluded.guesses, "right" = play_standing."right" + excluded."right"
+            """,
+            (player.pk, guest.pk),
+        )
+
+
+def find_card(*, token: str, player_id: uuid.UUID | None) -> Card | None:
+    """Return the player's card with this token, with its tweet, author and category; None where it isn't theirs."""
+    return (
+        Card.objects.select_related("tweet__author", "round__category").filter(token=token, player_id=player_id).first()
+        if player_id
+        else None
+    )

@@ -1,0 +1,166 @@
+"""Pages of the game. Everybody may play; a card answers only to the player it was dealt to."""
+
+import random
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from game.accounts.identity import player_id_of, remember_player
+from game.accounts.models import Player
+from game.accounts.services import create_guest
+from game.limits import limited
+from game.play import rules, selectors
+from game.play.drawing import NotEnoughTweets
+from game.play.models import Card, Round
+from game.play.services import find_card, find_open_round, show_next_card, start_round, submit_guess
+from game.pool.models import Category, Kind
+
+# Not seedable from outside: who can predict the coin can predict the card.
+_rng = random.SystemRandom()
+
+
+@never_cache
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Show the categories and how to play: everybody may."""
+    categories = list(Category.objects.filter(active=True))
+    playable = selectors.playable_categories(categories)
+    player_id = player_id_of(request)
+    name = Player.objects.filter(pk=player_id).values_list("name", flat=True).first() if player_id else None
+    context = {
+        "categories": [{"category": category, "ready": category.pk in playable} for category in categories],
+        "player_name": name or "",
+    }
+    return render(request, "home.html", context)
+
+
+@never_cache
+@require_safe
+@limited("RATE_START")
+def play_round(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the player's next card in a category, dealing a round where none is open: everybody may.
+
+    With `?card=TOKEN`, show the reveal of that card: where a browser without scripts lands
+    after its guess.
+    """
+    category = get_object_or_404(Category, slug=slug, active=True)
+    player_id = player_id_of(request)
+    if token := request.GET.get("card"):
+        card = find_card(token=token, player_id=player_id)
+        if card is None or not hasattr(card, "guess"):
+            return redirect("play:round", slug)
+        return _render_table(request, card, revealed=True)
+    now = timezone.now()
+    if player_id is None or not Player.objects.filter(pk=player_id).exists():
+        player_id = create_guest().pk
+    try:
+        round_, card = _next_card(player_id, category, now)
+    except NotEnoughTweets:
+        return render(request, "play/not_ready.html", {"category": category}, status=503, headers={"Retry-After": "30"})
+    response = _render_table(request, card, revealed=False, round_=round_)
+    remember_player(response, player_id)
+    return response
+
+
+def _next_card(player_id: Any, category: Category, now: Any) -> tuple[Round, Card]:
+    open_round = find_open_round(player_id=player_id, category=category)
+    card = show_next_card(round_=open_round, now=now, rng=_rng) if open_round else None
+    if open_round and card:
+        return open_round, card
+    new_round = start_round(player_id=player_id, category=category, now=now, rng=_rng)
+    card = show_next_card(round_=new_round, now=now, rng=_rng)
+    assert card is not None
+    return new_round, card
+
+
+@never_cache
+@require_POST
+@limited("RATE_GUESS", method="POST")
+def guess(request: HttpRequest, token: str) -> HttpResponse:
+    """Store the first verdict on a card and reveal the truth: the player who was dealt the card may.
+
+    Asked again, it answers with what was stored the first time.
+    """
+    verdict = request.POST.get("verdict")
+    if verdict not in Kind.values:
+        return HttpResponseBadRequest("Say human or machine in `verdict`.", content_type="text/plain")
+    card = find_card(token=token, player_id=player_id_of(request))
+    if card is None:
+        raise Http404("No such card of yours.")
+    submit_guess(card=card, verdict=verdict, now=timezone.now())
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect(f"{reverse('play:round', args=[card.round.category.slug])}?card={token}")
+    return _render_table(request, card, revealed=True)
+
+
+def _render_table(request: HttpRequest, card: Card, *, revealed: bool, round_: Round | None = None) -> HttpResponse:
+    """Render the card as a page, or as the fragment that htmx asks for."""
+    round_ = round_ or card.round
+    is_last = revealed and card.position == rules.CARDS_PER_ROUND
+    score, reveal = selectors.read_score_and_reveal(card) if revealed else (selectors.read_score(round_.pk), None)
+    context = {
+        "round": round_,
+        "card": {"token": card.token, "position": card.position, "text": card.tweet.text},
+        "total": rules.CARDS_PER_ROUND,
+        "score": score,
+        "reveal": reveal,
+        "is_last": is_last,
+        "next_url": reverse("play:result", args=[round_.token]) if is_last else reverse("play:round", args=[round_.category.slug]),
+    }
+    template = "play/table.html" if request.htmx else "play/round.html"  # type: ignore[attr-defined]
+    response = render(request, template, context)
+    # The fragment and the page share one address.
+    response.headers["Vary"] = ", ".join(filter(None, [response.headers.get("Vary"), "HX-Request"]))
+    return response
+
+
+@never_cache
+@require_safe
+def result(request: HttpRequest, token: str) -> HttpResponse:
+    """Show how a round went: everybody with the link may see the score, its player also the tweets."""
+    round_ = get_object_or_404(Round.objects.select_related("player", "category"), token=token)
+    cards = selectors.read_result(round_)
+    is_owner = round_.player_id == player_id_of(request)
+    if round_.finished_at is None:
+        if not is_owner:
+            raise Http404("This round is still being played.")
+        return redirect("play:round", round_.category.slug)
+    fooled = [card for card in cards if not card["right"]]
+    score = rules.Score(right=len(cards) - len(fooled), guessed=len(cards))
+    context = {
+        "round": round_,
+        "player_name": round_.player.name,
+        "score": score,
+        "headline": rules.headline(score, [card["kind"] for card in fooled]),
+        # Whoever was sent the link may still be dealt these tweets.
+        "cards": cards if is_owner else [{"kind": card["kind"], "right": card["right"]} for card in cards],
+        "fooled": fooled if is_owner else [],
+        "is_owner": is_owner,
+        "share_url": request.build_absolute_uri(),
+    }
+    return render(request, "play/result.html", context)
+
+
+@never_cache
+@require_safe
+def leaderboard(request: HttpRequest, slug: str | None = None) -> HttpResponse:
+    """Show who tells best, live: everybody may."""
+    category = get_object_or_404(Category, slug=slug, active=True) if slug else None
+    player_id = player_id_of(request)
+    context = {
+        **selectors.read_board(category),
+        "categories": Category.objects.filter(active=True),
+        "live_url": reverse_live(category),
+        "my_ref": selectors.public_ref(player_id) if player_id else "",
+    }
+    return render(request, "leaderboard.html", context)
+
+
+def reverse_live(category: Category | None) -> str:
+    """Return the websocket path of a leaderboard."""
+    return f"/live/leaderboard/{category.slug if category else 'all'}/"
