@@ -6,7 +6,8 @@ addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.elt.id !== "table") return;
   trouble.textContent = "";
   const table = document.getElementById("table");
-  said.textContent = table.dataset.announce ?? "";
+  const news = [".verdict", ".score__figure"].map((part) => table.querySelector(part)?.textContent.replace(/\s+/g, " ").trim());
+  said.textContent = news[0] ? news.join(" ") : "";
   (document.getElementById("next") ?? document.getElementById("card")).focus({ preventScroll: true });
 });
 
