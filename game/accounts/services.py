@@ -8,11 +8,8 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 
 from game.accounts.models import Player
+from game.accounts.roles import MODERATOR, TEACHER
 from game.accounts.signals import guest_became_player
-
-# What an account may do follows from these groups.
-TEACHER = "teacher"
-MODERATOR = "moderator"
 
 
 def create_guest() -> Player:
@@ -58,6 +55,8 @@ def create_demo_accounts(*, password: str | None = None) -> dict[str, str]:
         if new:
             created[role] = password or secrets.token_urlsafe(9)
             user.set_password(created[role])
-            user.save(update_fields=["password"])
-            user.groups.add(Group.objects.get_or_create(name=role)[0])
+            # Moderators work in the admin, which Django opens to staff alone.
+            user.is_staff = role == MODERATOR
+            user.save(update_fields=["password", "is_staff"])
+            user.groups.add(Group.objects.get(name=role))
     return created

@@ -80,6 +80,7 @@ class Tweet(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        permissions = [("moderate_tweet", "Can approve, reject and withdraw tweets")]
         constraints = [
             models.UniqueConstraint(fields=["category", "fingerprint"], name="tweet_once_per_category"),
             models.CheckConstraint(condition=~models.Q(kind=Kind.MACHINE) | models.Q(split=Split.PLAY), name="machine_tweets_are_for_play"),

@@ -1,0 +1,32 @@
+"""Roles are groups; what each may do stands here, and is put into the database after every migration."""
+
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+
+TEACHER = "teacher"
+MODERATOR = "moderator"
+
+# Permissions by role, as app_label.codename.
+ROLES: dict[str, frozenset[str]] = {
+    TEACHER: frozenset(),
+    MODERATOR: frozenset(
+        {
+            "pool.moderate_tweet",
+            "pool.view_tweet",
+            "pool.view_author",
+            "pool.view_moderationevent",
+            "pool.view_category",
+            "pool.add_category",
+            "pool.change_category",
+        }
+    ),
+}
+
+
+def sync_roles(**signal: Any) -> None:
+    """Give every role's group exactly the permissions of ROLES."""
+    for name, wanted in ROLES.items():
+        group, _ = Group.objects.get_or_create(name=name)
+        permissions = Permission.objects.select_related("content_type")
+        group.permissions.set([p for p in permissions if f"{p.content_type.app_label}.{p.codename}" in wanted])

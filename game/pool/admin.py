@@ -1,0 +1,81 @@
+"""The pool in Django's admin: moderators look things up and change statuses; every change leaves an event."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from game.pool.models import Author, Category, ModerationEvent, Status, Tweet
+from game.pool.services import moderate_tweets
+
+
+class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Nothing is added, changed or deleted here by form."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Category)
+class CategoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("name", "slug", "language", "active")
+    prepopulated_fields = {"slug": ("name",)}
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Author)
+class AuthorAdmin(ReadOnly):
+    list_display = ("handle", "name", "platform", "kind")
+    list_filter = ("kind", "platform")
+    search_fields = ("handle", "name")
+
+
+@admin.register(Tweet)
+class TweetAdmin(ReadOnly):
+    list_display = ("text", "category", "author", "status", "split")
+    list_filter = ("status", "category", "kind", "split")
+    search_fields = ("text",)
+    list_select_related = ("category", "author")
+    show_full_result_count = False
+    actions = ("approve", "reject", "withdraw")
+
+    def has_moderate_permission(self, request: HttpRequest) -> bool:
+        """Let those moderate who hold pool.moderate_tweet: the group `moderator`."""
+        return request.user.has_perm("pool.moderate_tweet")
+
+    def _moderate(self, request: HttpRequest, tweets: QuerySet[Tweet], after: Status) -> None:
+        assert isinstance(request.user, User)
+        changed = moderate_tweets(tweets=Q(pk__in=tweets.values("pk")), by=request.user, after=after)
+        self.message_user(request, f"{changed} of {tweets.count()} tweets are now {after}.", messages.SUCCESS)
+
+    @admin.action(permissions=["moderate"])
+    def approve(self, request: HttpRequest, tweets: QuerySet[Tweet]) -> None:
+        """Let the tweets be played."""
+        self._moderate(request, tweets, Status.APPROVED)
+
+    @admin.action(permissions=["moderate"])
+    def reject(self, request: HttpRequest, tweets: QuerySet[Tweet]) -> None:
+        """Keep the tweets out of the game."""
+        self._moderate(request, tweets, Status.REJECTED)
+
+    @admin.action(permissions=["moderate"])
+    def withdraw(self, request: HttpRequest, tweets: QuerySet[Tweet]) -> None:
+        """Take the tweets out of the game and out of later corpora."""
+        self._moderate(request, tweets, Status.WITHDRAWN)
+
+
+@admin.register(ModerationEvent)
+class ModerationEventAdmin(ReadOnly):
+    list_display = ("at", "by", "tweet", "before", "after", "reason")
+    list_filter = ("after", "by")
+    list_select_related = ("by", "tweet")
