@@ -10,7 +10,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from game.embedded import local_secret
+from game.embedded import addresses, local_secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -79,8 +79,8 @@ TEMPLATES = [
     },
 ]
 
-# --- PostgreSQL and Redis ------------------------------------------------------------------
-DATABASES = {"default": env.db("DATABASE_URL", default="postgresql:///birdorbot")}
+# --- PostgreSQL and Redis: without an address the embedded ones of `make play` ---------------
+DATABASES = {"default": env.db("DATABASE_URL", default=addresses.database_url(VAR_DIR))}
 DATABASES["default"].update(ENGINE="django.db.backends.postgresql")
 # Each request runs in a thread of its own under ASGI, so only a pool keeps connections alive
 # between requests. The web process asks for one (game/asgi.py); workers hold one connection.
@@ -92,7 +92,7 @@ else:
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.str("REDIS_URL", "redis://127.0.0.1:6379/0")
+REDIS_URL = env.str("REDIS_URL", addresses.redis_url(VAR_DIR))
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

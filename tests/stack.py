@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -30,7 +30,7 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def wait_for(condition, *, seconds: float = 30.0, what: str) -> None:
+def wait_for(condition: Callable[[], bool], *, seconds: float = 30.0, what: str) -> None:
     """Poll until `condition()` is true; fail the test with `what` if it never is."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -64,7 +64,7 @@ class Stack:
 
     def manage(self, *arguments: str) -> str:
         """Run a manage.py command against this game and return what it printed; fail the test if it fails."""
-        command = [sys.executable, ROOT / "manage.py", *arguments]
+        command: list[str | Path] = [sys.executable, ROOT / "manage.py", *arguments]
         done = subprocess.run(command, env=self.env, cwd=ROOT, capture_output=True, text=True, timeout=300)
         if done.returncode:
             pytest.fail(f"manage.py {' '.join(arguments)} exited {done.returncode}:\n{done.stdout}{done.stderr}")

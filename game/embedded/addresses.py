@@ -24,7 +24,8 @@ def socket_folder(folder: Path) -> Path:
     """Return where a server of `folder` puts its socket: there, or under /tmp where that path would be too long."""
     if len(os.fsencode(folder / ".s.PGSQL.5432")) <= LONGEST_SOCKET_PATH:
         return folder
-    return Path("/tmp") / f"birdorbot-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}"  # TMPDIR differs between shells
+    # Not TMPDIR, which differs between shells; the server refuses a folder that somebody else laid there.
+    return Path("/tmp") / f"birdorbot-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}"  # noqa: S108
 
 
 def database_url(var: Path, name: str = DATABASE) -> str:

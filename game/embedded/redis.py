@@ -7,8 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from redis import Redis
-from redis.exceptions import BusyLoadingError, ConnectionError
+from redis import Redis, exceptions
 
 from game.embedded import addresses
 from game.embedded.processes import Problem, end_orphan, last_line, make_private, spawn, stop
@@ -69,7 +68,7 @@ def _wait_for_answer(server: subprocess.Popen[bytes], socket: Path, log: Path) -
             with Redis(unix_socket_path=str(socket)) as client:
                 client.ping()
             return
-        except (ConnectionError, BusyLoadingError):
+        except (exceptions.ConnectionError, exceptions.BusyLoadingError):
             if server.poll() is not None or time.monotonic() > deadline:
                 raise Problem(f"Redis did not start: {last_line(log)} (all of it in {log})") from None
             time.sleep(0.02)

@@ -79,6 +79,7 @@ def test_servers_end_when_their_starter_is_killed(var):
         "var = pathlib.Path(sys.argv[1]); print(start_postgres(var).pid, start_redis(var).pid, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code, var], cwd=ROOT, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout
         pids = [int(pid) for pid in starter.stdout.readline().split()]
         servers = [psutil.Process(pid) for pid in pids]
         starter.kill()
