@@ -132,7 +132,12 @@ GENERATION_LEASE_SECONDS = env.int("GENERATION_LEASE_SECONDS", 60)
 GENERATION_CHECK_SECONDS = env.float("GENERATION_CHECK_SECONDS", 5.0)
 GENERATION_DEVICE = env.str("GENERATION_DEVICE", "auto")
 CELERY_BEAT_SCHEDULE = {
-    "keep-pool-ready": {"task": "generation.tasks.keep_pool_ready", "schedule": timedelta(seconds=GENERATION_CHECK_SECONDS)},
+    "keep-pool-ready": {
+        "task": "generation.tasks.keep_pool_ready",
+        "schedule": timedelta(seconds=GENERATION_CHECK_SECONDS),
+        # While a worker is busy or away, one check waits in the queue and not a heap of them.
+        "options": {"expires": GENERATION_CHECK_SECONDS},
+    },
 }
 
 # --- Accounts and security -----------------------------------------------------------------

@@ -8,9 +8,15 @@ import hashlib
 import re
 import sys
 from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from itertools import accumulate, pairwise, zip_longest
+from random import Random
+
+from game.pool.rules import MAX_LENGTH, MIN_LENGTH, has_link, has_markup, is_manual_retweet, is_surely_other_language, normalise
 
 # Bytes of one hash, which also tell the two files apart. Among 2**32 values a made-up word passes
 # for one of 100,000 known ones once in 43,000 words; runs must not collide at all.
@@ -59,7 +65,7 @@ class HashedSet:
         hashes.frombytes(data)
         if sys.byteorder == "big":
             hashes.byteswap()
-        if any(earlier >= later for earlier, later in zip(hashes, hashes[1:], strict=False)):
+        if any(earlier >= later for earlier, later in pairwise(hashes)):
             raise ValueError("not a sorted set of hashes")
         return cls(hashes)
 
@@ -85,3 +91,163 @@ def made_up_words(text: str, known: HashedSet) -> list[str]:
 def is_copied(text: str, runs: HashedSet) -> bool:
     """Tell whether eight words in a row stand in the corpus too."""
     return any(run in runs for run in run_hashes(text))
+
+
+class Drop(StrEnum):
+    """Why a sample is not kept."""
+
+    INCOMPLETE = "incomplete"
+    TOO_SHORT = "too short"
+    TOO_LONG = "too long"
+    REPLY = "reply or retweet"
+    LINK = "has a link"
+    MARKUP = "markup left"
+    LANGUAGE = "other language"
+    REPETITION = "repeats itself"
+    MADE_UP_WORD = "made-up word"
+    UNKNOWN_HANDLE = "unknown handle"
+    COPIED = "copied from training"
+    DUPLICATE = "duplicate"
+    LENGTH = "length not needed"
+
+
+@dataclass(frozen=True)
+class LengthProfile:
+    """How long a category's human tweets are: the share of each bin of `bin` characters, from 0 up."""
+
+    bin: int
+    probabilities: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if self.bin < 1 or not self.probabilities or min(self.probabilities) < 0 or not 0.99 < sum(self.probabilities) < 1.01:
+            raise ValueError("not a length profile: the shares of its bins must add up to 1")
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What a model's folder says about the tweets that it learned from."""
+
+    words: HashedSet
+    runs: HashedSet
+    lengths: LengthProfile
+
+
+# The same words twice in a row are emphasis, as in "never, never"; so are three short ones.
+_REPEATED = ((1, 5), (2, 3), (3, 3), (4, 2))
+
+
+def repeats_itself(text: str) -> bool:
+    """Say whether `text` is caught in a loop: a run of words again and again with nothing between."""
+    words = words_of(text)
+    return any(_has_loop(words, width, times) for width, times in _REPEATED)
+
+
+def _has_loop(words: list[str], width: int, times: int) -> bool:
+    same = 0  # words in a row that equal the one `width` before them
+    for earlier, word in zip(words, words[width:], strict=False):
+        same = same + 1 if word == earlier else 0
+        if same >= width * (times - 1):
+            return True
+    return False
+
+
+def screen(text: str, *, finished: bool, language: str, knowledge: Knowledge) -> str | Drop:
+    """Return a sample's text as the pool keeps it, or the reason why it is dropped.
+
+    What no human tweet of the pool is (a reply, a link, another language) no machine tweet may be:
+    it would tell. Reasons are counted in the order of the checks.
+    """
+    text = normalise(text)
+    if not finished:
+        return Drop.INCOMPLETE
+    if len(text) < MIN_LENGTH:
+        return Drop.TOO_SHORT
+    if len(text) > MAX_LENGTH:
+        return Drop.TOO_LONG
+    if text.startswith("@") or is_manual_retweet(text):
+        return Drop.REPLY
+    if has_link(text):
+        return Drop.LINK
+    if has_markup(text):
+        return Drop.MARKUP
+    if is_surely_other_language(text, language):
+        return Drop.LANGUAGE
+    if repeats_itself(text):
+        return Drop.REPETITION
+    if unknown := made_up_words(text, knowledge.words):
+        return Drop.UNKNOWN_HANDLE if all(word.startswith("@") for word in unknown) else Drop.MADE_UP_WORD
+    if is_copied(text, knowledge.runs):
+        return Drop.COPIED
+    return text
+
+
+def choose_by_length(candidates: Sequence[str], profile: LengthProfile, wanted: int, rng: Random) -> list[str]:
+    """Choose `wanted` of the candidates so that their lengths follow the profile as closely as the candidates allow.
+
+    Lengths are asked for by systematic sampling, so even five at a time follow the profile in the
+    long run. A length that no candidate has is served by the nearest one left.
+    """
+    if wanted >= len(candidates):
+        return list(candidates)
+    left: dict[int, list[str]] = {}
+    for text in rng.sample(candidates, len(candidates)):
+        left.setdefault(len(text) // profile.bin, []).append(text)
+    chosen, unserved = [], []
+    for place in _bins_asked_for(profile, wanted, rng):
+        if left.get(place):
+            chosen.append(left[place].pop())
+        else:
+            unserved.append(place)
+    for place in unserved:
+        nearest = min((length for length in left if left[length]), key=lambda length: abs(length - place))
+        chosen.append(left[nearest].pop())
+    return chosen
+
+
+def _bins_asked_for(profile: LengthProfile, wanted: int, rng: Random) -> list[int]:
+    """Return one bin for each wanted text, in random order."""
+    bounds = list(accumulate(profile.probabilities))
+    start = rng.random()
+    # Scaled by the last bound: rounded shares don't add up to exactly 1.
+    asked = [min(bisect_right(bounds, (start + i) / wanted * bounds[-1]), len(bounds) - 1) for i in range(wanted)]
+    rng.shuffle(asked)
+    return asked
+
+
+# An empty category gets a small batch first, so that a first round can begin.
+FIRST_BATCH = 50
+MAX_PAUSE = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What a category has: machine tweets that nobody was dealt yet, and those that unfinished batches will add."""
+
+    category: int
+    ready: int
+    in_flight: int
+
+    @property
+    def has(self) -> int:
+        return self.ready + self.in_flight
+
+
+def plan_batches(stocks: Iterable[Stock], *, target: int, batch_size: int) -> list[tuple[int, int]]:
+    """Return (category, tweets to ask for) of each batch that is missing, in the order in which to run them.
+
+    Categories take turns, the emptiest first, so that none waits until another is full.
+    """
+    queues = []
+    for stock in sorted(stocks, key=lambda stock: stock.has):
+        has = stock.has
+        sizes = []
+        while has < target:
+            sizes.append(min(batch_size, target - has, batch_size if has else FIRST_BATCH))
+            has += sizes[-1]
+        queues.append([(stock.category, size) for size in sizes])
+    return [batch for turn in zip_longest(*queues) for batch in turn if batch]
+
+
+def pause_after_failures(failures: int) -> timedelta:
+    """Return how long a model rests after so many batches in a row came to nothing: a minute, two, four, up to an hour."""
+    return min(timedelta(minutes=2 ** min(failures - 1, 10)), MAX_PAUSE) if failures else timedelta()

@@ -6,13 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-import pycld2
-
-from game.pool.rules import normalise
-
-MIN_LENGTH = 25
-# X's longest ordinary post is 280; anything much longer is a different kind of text.
-MAX_LENGTH = 400
+from game.pool.rules import MAX_LENGTH, MIN_LENGTH, has_link, has_markup, is_manual_retweet, is_surely_other_language, normalise
 
 
 class Drop(StrEnum):
@@ -53,18 +47,7 @@ class Cleaning:
     trailing_links: Literal["drop", "strip"] = "drop"
 
 
-_TLD = "com|org|net|gov|edu|co|io|ly|me|tv|us|uk|ca|de|fr|eu|gl|be|it|info|biz|news|vc|ai|app|fm|st|gd|is|mil|int|dev|blog|live|page"
-_LINK = re.compile(
-    rf"""(?ix)
-      (?: https?\s?:\s?/ | https?:// | \bwww\.\w | \bpic\.twitter\.com )
-    | \b t\.co/
-    | (?<![@\w.]) [a-z0-9][a-z0-9-]* (?:\.[a-z0-9-]+)* \.(?:{_TLD}) / [^\s]*   # a path makes it a link
-    | (?<![@\w.]) [a-z0-9][a-z0-9-]+ (?:\.[a-z0-9-]+)* \.(?:com|org|net|gov|edu) \b
-    """
-)
 _TRAILING_LINK = re.compile(r"(?i)\s*(?:https?://|pic\.twitter\.com/|(?<!\w)t\.co/)[^\s]*$")
-_MANUAL_RETWEET = re.compile(r"""(?ix) ^["'\s.]* (?:RT|MT) \b | \b(?:RT|MT)\s*:?\s*["']?\s*@\w | ^\s*["']\s*\.?\s*@\s?\w+ \s* (?:["':,-]|\s)""")
-_MARKUP = re.compile(r"(?i)&(?:[a-z]{2,8}|#\d+);|</?(?:a|b|br|p|i|div|span|img|script|strong|em|blockquote)\b[^<>]*>")
 
 
 def clean(post: Post, cleaning: Cleaning) -> str | Drop:
@@ -74,24 +57,24 @@ def clean(post: Post, cleaning: Cleaning) -> str | Drop:
     (retweet, reply) comes before what is wrong with its text.
     """
     text = whole = normalise(post.text)
-    if post.is_retweet or _MANUAL_RETWEET.search(text):
+    if post.is_retweet or is_manual_retweet(text):
         return Drop.RETWEET
     if post.is_reply or text.startswith("@"):
         return Drop.REPLY
     if cleaning.trailing_links == "strip":
         text = _strip_trailing_links(text)
-    if _LINK.search(text):
+    if has_link(text):
         return Drop.LINK
     # Where a link followed the ellipsis, the platform cut the post; elsewhere a person typed it.
     if text != whole and text.endswith("..."):
         return Drop.TRUNCATED
-    if _MARKUP.search(text):
+    if has_markup(text):
         return Drop.MARKUP
     if len(text) < MIN_LENGTH:
         return Drop.TOO_SHORT
     if len(text) > MAX_LENGTH:
         return Drop.TOO_LONG
-    if _is_surely_other_language(text, cleaning.language):
+    if is_surely_other_language(text, cleaning.language):
         return Drop.LANGUAGE
     return text
 
@@ -100,17 +83,3 @@ def _strip_trailing_links(text: str) -> str:
     while (shorter := _TRAILING_LINK.sub("", text)) != text:
         text = shorter
     return text
-
-
-_MENTION_OR_TAG = re.compile(r"[@#]\w+")
-
-
-def _is_surely_other_language(text: str, language: str) -> bool:
-    # Handles and hashtags are names: they say nothing about the language round them.
-    prose = _MENTION_OR_TAG.sub(" ", text)
-    try:
-        reliable, _, ranked = pycld2.detect(prose, isPlainText=True, bestEffort=False)
-    except pycld2.error:  # not valid text for it: no opinion
-        return False
-    _, code, percent, _ = ranked[0]
-    return bool(reliable) and percent >= 80 and code not in (language, "un")

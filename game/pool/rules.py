@@ -5,8 +5,13 @@ import html
 import re
 import unicodedata
 
+import pycld2
+
 # Share of human tweets that models learn from; the rest is played.
 TRAIN_SHARE = 0.6
+MIN_LENGTH = 25
+# X's longest ordinary post is 280; anything much longer is a different kind of text.
+MAX_LENGTH = 400
 
 _PLAIN = str.maketrans(
     {
@@ -57,3 +62,46 @@ def is_for_training(mark: bytes) -> bool:
     """
     fraction = int.from_bytes(hashlib.blake2b(mark, digest_size=8, person=b"split").digest(), "big") / 2**64
     return fraction < TRAIN_SHARE
+
+
+_TLD = "com|org|net|gov|edu|co|io|ly|me|tv|us|uk|ca|de|fr|eu|gl|be|it|info|biz|news|vc|ai|app|fm|st|gd|is|mil|int|dev|blog|live|page"
+_LINK = re.compile(
+    rf"""(?ix)
+      (?: https?\s?:\s?/ | https?:// | \bwww\.\w | \bpic\.twitter\.com )
+    | \b t\.co/
+    | (?<![@\w.]) [a-z0-9][a-z0-9-]* (?:\.[a-z0-9-]+)* \.(?:{_TLD}) / [^\s]*   # a path makes it a link
+    | (?<![@\w.]) [a-z0-9][a-z0-9-]+ (?:\.[a-z0-9-]+)* \.(?:com|org|net|gov|edu) \b
+    """
+)
+_MANUAL_RETWEET = re.compile(r"""(?ix) ^["'\s.]* (?:RT|MT) \b | \b(?:RT|MT)\s*:?\s*["']?\s*@\w | ^\s*["']\s*\.?\s*@\s?\w+ \s* (?:["':,-]|\s)""")
+_MARKUP = re.compile(r"(?i)&(?:[a-z]{2,8}|#\d+);|</?(?:a|b|br|p|i|div|span|img|script|strong|em|blockquote)\b[^<>]*>")
+
+
+def has_link(text: str) -> bool:
+    """Say whether a reader would take part of `text` for a link."""
+    return bool(_LINK.search(text))
+
+
+def is_manual_retweet(text: str) -> bool:
+    """Say whether `text` passes on somebody else's words, as in `RT @name` or `"@name: ...`."""
+    return bool(_MANUAL_RETWEET.search(text))
+
+
+def has_markup(text: str) -> bool:
+    """Say whether HTML is left in the normalised `text`."""
+    return bool(_MARKUP.search(text))
+
+
+_MENTION_OR_TAG = re.compile(r"[@#]\w+")
+
+
+def is_surely_other_language(text: str, language: str) -> bool:
+    """Say whether `text` is in another language than `language` (ISO 639-1), beyond doubt."""
+    # Handles and hashtags are names: they say nothing about the language round them.
+    prose = _MENTION_OR_TAG.sub(" ", text)
+    try:
+        reliable, _, ranked = pycld2.detect(prose, isPlainText=True, bestEffort=False)
+    except pycld2.error:  # not valid text for it: no opinion
+        return False
+    _, code, percent, _ = ranked[0]
+    return bool(reliable) and percent >= 80 and code not in (language, "un")

@@ -1,0 +1,43 @@
+"""What every backend offers, and how it fails."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+class UnusableModelError(Exception):
+    """A model's folder can't be used; the message names the folder and what is wrong with it."""
+
+
+class BackendError(Exception):
+    """Generating failed in a way that another try may not: out of memory, a device that went away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn: of the `topk` likeliest (0: all), those that make up `topp` of the probability."""
+
+    topk: int
+    topp: float
+    temperature: float
+    max_tokens: int
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "Sampling":
+        """Read the settings of a model card; KeyError or ValueError if they are not complete numbers."""
+        return cls(int(settings["topk"]), float(settings["topp"]), float(settings["temperature"]), int(settings["max_tokens"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A text that a model wrote, and whether the model itself ended it."""
+
+    text: str
+    finished: bool
+
+
+class Backend(Protocol):
+    """A loaded model."""
+
+    def generate(self, *, count: int, sampling: Sampling) -> list[Sample]:
+        """Write `count` texts; raises BackendError."""

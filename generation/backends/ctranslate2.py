@@ -1,0 +1,56 @@
+"""Exported models run by CTranslate2, on CPU or GPU, without torch."""
+
+import json
+from pathlib import Path
+
+from generation.backends.base import BackendError, Sample, Sampling, UnusableModelError
+
+# Samples that the library decodes side by side; beyond it tokens/s no longer grow on a CPU.
+BATCH = 128
+# Two threads that decode a batch each write more tokens/s than one batch on two threads.
+CPU_DECODERS = 2
+
+
+class CTranslate2Backend:
+    """A model folder loaded by CTranslate2."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        # Not at module top: the web process must never load it, and a worker only after the fork.
+        import ctranslate2
+        from tokenizers import Tokenizer
+
+        if device == "auto":
+            device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+        on_cpu = device == "cpu"
+        try:
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            tokenizer = json.dumps(json.loads((folder / "tokenizer.json").read_text(encoding="utf-8")))
+            self.start, self.end = config["bos_token"], config["eos_token"]
+            # The library's random generators are seeded once per thread, and all alike if a seed is set:
+            # its threads would write the same tweets. So no seed is set.
+            threads = {"compute_type": "int8", "inter_threads": CPU_DECODERS, "intra_threads": 1} if on_cpu else {}
+            self.generator = ctranslate2.Generator(str(folder), device=device, **threads)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise UnusableModelError(f"{folder} holds no model that can be loaded on {device}: {error}") from error
+        self.decoders = CPU_DECODERS if on_cpu else 1
+        self.tokenizer = Tokenizer.from_str(tokenizer)
+        self.end_id = self.tokenizer.token_to_id(self.end)
+
+    def generate(self, *, count: int, sampling: Sampling) -> list[Sample]:
+        """Write `count` texts; raises BackendError."""
+        try:
+            results = self.generator.generate_batch(
+                [[self.start]] * count,
+                max_batch_size=min(BATCH, -(-count // self.decoders)),
+                max_length=sampling.max_tokens,
+                include_prompt_in_result=False,
+                return_end_token=True,
+                sampling_topk=sampling.topk,
+                sampling_topp=sampling.topp,
+                sampling_temperature=sampling.temperature,
+            )
+        except RuntimeError as error:
+            raise BackendError(str(error)) from error
+        ids = [result.sequences_ids[0] for result in results]
+        finished = [bool(each) and each[-1] == self.end_id for each in ids]
+        return [Sample(text, whole) for text, whole in zip(self.tokenizer.decode_batch(ids), finished, strict=True)]

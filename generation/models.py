@@ -1,0 +1,91 @@
+"""Which models write, and what each was asked for."""
+
+from pathlib import Path
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+
+from game.pool.models import Author, Category
+
+
+class ModelVersion(models.Model):
+    """A trained model that is registered as an author of machine tweets."""
+
+    class Backend(models.TextChoices):
+        CTRANSLATE2 = "ctranslate2"
+
+    class State(models.TextChoices):
+        CANDIDATE = "candidate"
+        ACTIVE = "active"
+        RETIRED = "retired"
+
+    author = models.OneToOneField(Author, on_delete=models.PROTECT, related_name="model_version")
+    category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="model_versions")
+    name = models.CharField(max_length=80)
+    version = models.PositiveIntegerField()
+    path = models.CharField(max_length=400, help_text="Its folder; a shipped model's is relative to the repository.")
+    backend = models.CharField(max_length=20, choices=Backend, default=Backend.CTRANSLATE2)
+    state = models.CharField(max_length=9, choices=State, default=State.CANDIDATE)
+    corpus_sha256 = models.CharField(max_length=64)
+    recipe = models.JSONField(default=dict, blank=True)
+    scores = models.JSONField(default=dict, blank=True)
+    sampling = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["name", "version"], name="model_version_once"),
+            models.UniqueConstraint(fields=["category"], condition=models.Q(state="active"), name="one_active_model_per_category"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the exported model."""
+        return Path(settings.BASE_DIR) / self.path
+
+
+class Batch(models.Model):
+    """One generation job: `wanted` tweets of one model, written once or not at all."""
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="batches")
+    key = models.CharField(max_length=160, unique=True, help_text="Whoever asks twice with one key gets one batch.")
+    wanted = models.PositiveIntegerField()
+    state = models.CharField(max_length=7, choices=State, default=State.PENDING)
+    tries = models.PositiveSmallIntegerField(default=0)
+    claimed_by = models.UUIDField(null=True, blank=True, help_text="The last claim; only its holder may write the result.")
+    lease_until = models.DateTimeField(
+        help_text="When a running batch counts as abandoned, and a pending one as lost on its way to a worker."
+    )
+    made = models.PositiveIntegerField(default=0, help_text="Samples drawn: kept ones and dropped ones.")
+    kept = models.PositiveIntegerField(default=0)
+    dropped = models.JSONField(default=dict, blank=True, help_text="How many samples were dropped, by reason.")
+    error = models.TextField(blank=True, help_text="What the last try died of.")
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "batches"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=["done", "failed"], finished_at__isnull=False)
+                | models.Q(state__in=["pending", "running"], finished_at__isnull=True),
+                name="batch_finished_when_done_or_failed",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["lease_until"], condition=models.Q(state__in=["pending", "running"]), name="batch_unfinished"),
+            models.Index(fields=["model_version", "-finished_at"], name="batch_history"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.wanted} by {self.model_version}, {self.state}"

@@ -1,0 +1,271 @@
+"""Transactions of generation: models are registered, batches planned, claimed, run and written once."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import takewhile
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
+from django.db.models import F, Q, QuerySet, Sum
+from django.db.models.expressions import CombinedExpression
+from django.db.models.functions import Now
+
+from game.pool.models import Category, Kind, Status, Tweet
+from game.pool.rules import fingerprint
+from game.pool.services import NewTweet, add_tweets, count_ready, get_author
+from generation import rules
+from generation.backends.base import Backend, BackendError, Sample, Sampling
+from generation.backends.ctranslate2 import CTranslate2Backend
+from generation.folders import read_card, read_knowledge
+from generation.models import Batch, ModelVersion
+from generation.rules import Drop, Knowledge, Stock
+
+STARTER = Path(__file__).parent / "starter"
+MAX_TRIES = 3
+# Errors after which a batch is tried again; anything else fails it at once.
+RETRYABLE = (BackendError, OperationalError)
+
+# Samples that are drawn between two renewals of the lease.
+CHUNK = 256
+# Texts that pass the screen for each one wanted, so that lengths can be chosen among them.
+CHOICE = 1.25
+# A batch stops short of what it was asked for rather than draw more samples a tweet than this.
+MAX_SAMPLES_PER_TWEET = 12
+MIN_SAMPLES = 64
+
+_UNFINISHED = Q(state__in=(Batch.State.PENDING, Batch.State.RUNNING))
+# Any constant that no other advisory lock of this database uses.
+_PLANNING_LOCK = 0x626F7473
+
+
+class LostClaimError(Exception):
+    """Somebody else took a batch over while this process worked on it; nothing of it was written here."""
+
+
+def register_starter_models() -> list[ModelVersion]:
+    """Register the shipped models of the categories that exist; raises UnusableModelError."""
+    folders = {path.parent.name: path.parent for path in sorted(STARTER.glob("*/card.json"))}
+    return [register_model(category=category, folder=folders[category.slug]) for category in Category.objects.filter(slug__in=folders)]
+
+
+def register_model(*, category: Category, folder: Path) -> ModelVersion:
+    """Make the model in `folder` the one that writes for `category`, unless that version is registered already.
+
+    Raises UnusableModelError.
+    """
+    card = read_card(folder)
+    with transaction.atomic():
+        Category.objects.select_for_update().get(pk=category.pk)
+        registered = ModelVersion.objects.filter(name=card.name, version=card.version).first()
+        if registered:
+            return registered
+        ModelVersion.objects.filter(category=category, state=ModelVersion.State.ACTIVE).update(state=ModelVersion.State.RETIRED)
+        label = f"{card.name} v{card.version}"
+        return ModelVersion.objects.create(
+            author=get_author(kind=Kind.MACHINE, platform="model", handle=label.replace(" ", "-"), name=label),
+            category=category,
+            name=card.name,
+            version=card.version,
+            path=str(folder.relative_to(settings.BASE_DIR) if folder.is_relative_to(settings.BASE_DIR) else folder.resolve()),
+            state=ModelVersion.State.ACTIVE,
+            corpus_sha256=card.corpus_sha256,
+            recipe=card.recipe,
+            scores=card.scores,
+            sampling=card.sampling,
+        )
+
+
+def keep_pool_ready(*, now: datetime) -> list[int]:
+    """Plan what the categories lack and take back what was abandoned; return the batches to enqueue.
+
+    Does nothing while another process is at it.
+    """
+    with transaction.atomic():
+        if not _take_planning_lock():
+            return []
+        return [*_take_back_abandoned(), *_plan(now)]
+
+
+def _take_planning_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_PLANNING_LOCK])
+        return bool(cursor.fetchone()[0])
+
+
+def _lease() -> CombinedExpression:
+    # By the database's clock: the one that all workers share.
+    return Now() + timedelta(seconds=settings.GENERATION_LEASE_SECONDS)
+
+
+def _take_back_abandoned() -> list[int]:
+    abandoned = Batch.objects.filter(_UNFINISHED, lease_until__lt=Now())
+    abandoned.filter(error="", tries__gte=MAX_TRIES).update(error=f"Its worker stopped answering, {MAX_TRIES} times.")
+    abandoned.filter(tries__gte=MAX_TRIES).update(state=Batch.State.FAILED, finished_at=Now())
+    again = list(abandoned.select_for_update().order_by("pk").values_list("pk", flat=True))
+    # `claimed_by` stays: a worker that was only slow may still finish first.
+    Batch.objects.filter(pk__in=again).update(state=Batch.State.PENDING, lease_until=_lease())
+    return again
+
+
+def _plan(now: datetime) -> list[int]:
+    models = {model.category_id: model for model in ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE, category__active=True)}
+    ready = count_ready(categories=Category.objects.filter(pk__in=models))
+    in_flight = dict(Batch.objects.filter(_UNFINISHED).values_list("model_version__category").annotate(Sum("wanted")))
+    stocks = [Stock(category, ready[category][Kind.MACHINE], in_flight.get(category, 0)) for category in models]
+    lacking = [stock for stock in stocks if stock.has < settings.GENERATION_READY and not _rests(models[stock.category], now)]
+    plan = rules.plan_batches(lacking, target=settings.GENERATION_READY, batch_size=settings.GENERATION_BATCH_SIZE)
+    return [create_batch(model_version=models[category], wanted=wanted).pk for category, wanted in plan]
+
+
+def _rests(model_version: ModelVersion, now: datetime) -> bool:
+    """Say whether the model's last batches came to nothing, too recently to try again."""
+    last = model_version.batches.exclude(finished_at=None).order_by("-finished_at")[:10]
+    fruitless = list(takewhile(lambda batch: not batch.kept, last))
+    since = fruitless[0].finished_at if fruitless else None
+    return since is not None and now < since + rules.pause_after_failures(len(fruitless))
+
+
+def create_batch(*, model_version: ModelVersion, wanted: int, key: str = "") -> Batch:
+    """Create a batch that waits for a worker, or return the one that `key` already names."""
+    batch, _ = Batch.objects.get_or_create(
+        key=key or str(uuid4()), defaults={"model_version": model_version, "wanted": wanted, "lease_until": _lease()}
+    )
+    return batch
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to run a batch until its lease ends and somebody takes it over.
+
+    As a context manager it decides what becomes of a batch whose try dies: after an error worth a
+    retry somebody tries again when the lease is over, after anything else nobody does.
+    """
+
+    batch: Batch
+    token: UUID
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None or isinstance(error, LostClaimError):
+            return
+        what = f"{type(error).__name__}: {error}"
+        if isinstance(error, RETRYABLE) and self.batch.tries < MAX_TRIES:
+            self._mine().update(state=Batch.State.PENDING, lease_until=_lease(), error=what)
+        else:
+            self._mine().update(state=Batch.State.FAILED, finished_at=Now(), error=what)
+
+    def renew(self) -> None:
+        """Prolong the lease; raises LostClaimError."""
+        if not self._mine().update(state=Batch.State.RUNNING, lease_until=_lease()):
+            raise LostClaimError(f"Batch {self.batch.pk} was given to another worker.")
+
+    def finish(self, **result: Any) -> None:
+        """Mark the batch as done with its result; raises LostClaimError."""
+        if not self._mine().update(state=Batch.State.DONE, finished_at=Now(), error="", **result):
+            raise LostClaimError(f"Batch {self.batch.pk} was given to another worker.")
+
+    def _mine(self) -> "QuerySet[Batch]":
+        return Batch.objects.filter(_UNFINISHED, pk=self.batch.pk, claimed_by=self.token)
+
+
+def claim_batch(*, batch_id: int) -> Claim | None:
+    """Claim a batch that waits or was abandoned; None if it is done, failed or somebody else's."""
+    token = uuid4()
+    free = Q(state=Batch.State.PENDING) | Q(state=Batch.State.RUNNING, lease_until__lt=Now())
+    won = Batch.objects.filter(free, pk=batch_id, tries__lt=MAX_TRIES).update(
+        state=Batch.State.RUNNING, tries=F("tries") + 1, claimed_by=token, lease_until=_lease()
+    )
+    return Claim(Batch.objects.select_related("model_version__category", "model_version__author").get(pk=batch_id), token) if won else None
+
+
+def run_batch(*, batch_id: int, now: datetime, progress: Callable[[int], None] = lambda _passed: None) -> Batch | None:
+    """Run a batch from claim to pool and return it; None if it is over or somebody else's.
+
+    `progress` is told after each chunk how many texts passed so far. Raises UnusableModelError,
+    BackendError, LostClaimError.
+    """
+    claim = claim_batch(batch_id=batch_id)
+    if claim is None:
+        return None
+    with claim:
+        model = claim.batch.model_version
+        backend, knowledge = load_model(model.backend, model.folder, settings.GENERATION_DEVICE)
+        harvest = _write(claim, backend, knowledge, progress)
+        _store(claim, harvest, knowledge, now)
+    claim.batch.refresh_from_db()
+    return claim.batch
+
+
+@lru_cache(maxsize=4)
+def load_model(backend: str, folder: Path, device: str) -> tuple[Backend, Knowledge]:
+    """Load a model folder, once a process; raises UnusableModelError."""
+    return _BACKENDS[backend](folder, device), read_knowledge(folder)
+
+
+_BACKENDS: dict[str, Callable[[Path, str], Backend]] = {ModelVersion.Backend.CTRANSLATE2: CTranslate2Backend}
+
+
+@dataclass(slots=True)
+class Harvest:
+    """What a batch has so far: the texts that passed, and why the other samples did not."""
+
+    made: int = 0
+    passed: list[str] = field(default_factory=list)
+    dropped: Counter[Drop] = field(default_factory=Counter)
+
+
+def _write(claim: Claim, backend: Backend, knowledge: Knowledge, progress: Callable[[int], None]) -> Harvest:
+    model, wanted = claim.batch.model_version, claim.batch.wanted
+    sampling, harvest, seen = Sampling.of(model.sampling), Harvest(), set[bytes]()
+    enough, limit = math.ceil(wanted * CHOICE), max(wanted * MAX_SAMPLES_PER_TWEET, MIN_SAMPLES)
+    while len(harvest.passed) < enough and harvest.made < limit:
+        share = (len(harvest.passed) + 1) / (harvest.made + 2)
+        samples = backend.generate(count=min(CHUNK, math.ceil((enough - len(harvest.passed)) / share)), sampling=sampling)
+        harvest.made += len(samples)
+        for outcome in _screen(samples, model.category, knowledge, seen):
+            if isinstance(outcome, Drop):
+                harvest.dropped[outcome] += 1
+            else:
+                harvest.passed.append(outcome)
+        claim.renew()
+        progress(len(harvest.passed))
+    return harvest
+
+
+def _screen(samples: Iterable[Sample], category: Category, knowledge: Knowledge, seen: set[bytes]) -> Iterator[str | Drop]:
+    """Yield what becomes of each sample; `seen` holds the fingerprints of the batch so far, and grows."""
+    outcomes = [rules.screen(each.text, finished=each.finished, language=category.language, knowledge=knowledge) for each in samples]
+    marks = {text: fingerprint(text) for text in outcomes if not isinstance(text, Drop)}
+    in_pool = Tweet.objects.filter(category=category, fingerprint__in=marks.values())
+    seen.update(map(bytes, in_pool.values_list("fingerprint", flat=True)))
+    for outcome in outcomes:
+        if isinstance(outcome, Drop):
+            yield outcome
+        elif marks[outcome] in seen:
+            yield Drop.DUPLICATE
+        else:
+            seen.add(marks[outcome])
+            yield outcome
+
+
+def _store(claim: Claim, harvest: Harvest, knowledge: Knowledge, now: datetime) -> None:
+    model, dropped = claim.batch.model_version, harvest.dropped
+    chosen = rules.choose_by_length(harvest.passed, knowledge.lengths, claim.batch.wanted, Random(claim.token.int))
+    facts = {"model": model.name, "version": model.version} | {key: model.sampling[key] for key in ("temperature", "topk", "topp")}
+    with transaction.atomic():
+        tweets = [NewTweet(author=model.author, text=text, posted_at=now, facts=facts) for text in chosen]
+        kept = sum(add_tweets(category=model.category, tweets=tweets, status=Status.APPROVED))
+        dropped[Drop.LENGTH] = len(harvest.passed) - len(chosen)
+        # Another batch of the category may have written the same text since the screen.
+        dropped[Drop.DUPLICATE] += len(chosen) - kept
+        claim.finish(made=harvest.made, kept=kept, dropped={reason: count for reason, count in dropped.most_common() if count})
