@@ -45,7 +45,9 @@ def limited(setting: str, method: str = "GET") -> Callable[[View], View]:
                     usage = None
                 if usage and usage["should_limit"]:
                     retry = max(1, usage["time_left"])
-                    return render(request, "429.html", {"retry": retry}, status=429, headers={"Retry-After": str(retry)})
+                    response = render(request, "429.html", {"retry": retry}, status=429)
+                    response.headers["Retry-After"] = str(retry)
+                    return response
             return view(request, *args, **kwargs)
 
         return inner

@@ -1,12 +1,14 @@
 """Drawing, scoring and the words for a result. No Django, no clock, no randomness of its own."""
 
 import math
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 CARDS_PER_ROUND = 10
+TOKEN_PATTERN = r"[\w-]{22}"
 # Two-sided 95 % of the normal distribution.
 Z_95 = 1.959963984540054
 
@@ -14,6 +16,11 @@ Z_95 = 1.959963984540054
 def new_token() -> str:
     """Return 22 random URL-safe characters (128 bits) that say nothing about what they name."""
     return secrets.token_urlsafe(16)
+
+
+def is_token(text: str) -> bool:
+    """Say whether `text` could be a token at all."""
+    return re.fullmatch(TOKEN_PATTERN, text, re.ASCII) is not None
 
 
 class Random(Protocol):

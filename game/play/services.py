@@ -1,7 +1,7 @@
 """Transactions of the game: rounds, cards, guesses."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -44,8 +44,21 @@ def start_round(*, player_id: uuid.UUID, category: Category, now: datetime, rng:
     return round_
 
 
-def _mark_dealt(tweet_ids: Iterable[int], now: datetime) -> None:
-    Tweet.objects.filter(pk__in=list(tweet_ids), first_dealt_at=None).update(first_dealt_at=now)
+_MARK_DEALT = """
+    UPDATE pool_tweet SET first_dealt_at = coalesce(first_dealt_at, %s), draw_key = random()
+     WHERE id IN (SELECT id FROM pool_tweet WHERE id = ANY(%s) FOR UPDATE SKIP LOCKED)
+"""
+
+
+def _mark_dealt(tweet_ids: Sequence[int], now: datetime) -> None:
+    """Note the first dealing, and draw a new key.
+
+    A draw takes the tweet above a random point, so one behind a wide gap comes more often; new
+    keys move the gaps about, and in the long run every tweet comes equally often. A row that
+    another round is just marking is left to it, so no round ever waits for another.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK_DEALT, (now, list(tweet_ids)))
 
 
 def find_open_round(*, player_id: uuid.UUID, category: Category) -> Round | None:

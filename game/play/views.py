@@ -51,7 +51,7 @@ def play_round(request: HttpRequest, slug: str) -> HttpResponse:
     category = get_object_or_404(Category, slug=slug, active=True)
     player_id = player_id_of(request)
     if token := request.GET.get("card"):
-        card = find_card(token=token, player_id=player_id)
+        card = find_card(token=token, player_id=player_id) if rules.is_token(token) else None
         if card is None or not hasattr(card, "guess"):
             return redirect("play:round", slug)
         return _render_table(request, card, revealed=True)
@@ -61,7 +61,9 @@ def play_round(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         round_, card = _next_card(player_id, category, now)
     except NotEnoughTweets:
-        return render(request, "play/not_ready.html", {"category": category}, status=503, headers={"Retry-After": "30"})
+        response = render(request, "play/not_ready.html", {"category": category}, status=503)
+        response.headers["Retry-After"] = "30"
+        return response
     response = _render_table(request, card, revealed=False, round_=round_)
     remember_player(response, player_id)
     return response
