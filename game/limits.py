@@ -28,27 +28,30 @@ def client_address(group: str, request: HttpRequest) -> str:
     return request.META.get("REMOTE_ADDR") or "unix"
 
 
-def limited(setting: str, method: str = "GET") -> Callable[[View], View]:
-    """Answer 429 to an address that calls the view more often than settings.<setting> allows."""
+def refuse_too_many(request: HttpRequest, setting: str) -> HttpResponse | None:
+    """Count this request against settings.<setting>; return the 429 answer if its address is over it."""
+    try:
+        usage = get_usage(request, group=setting, key=client_address, rate=getattr(settings, setting), increment=True)
+    except (RedisError, OSError) as error:
+        # A game that can't count is better than no game.
+        logger.warning("%s is not enforced: Redis is away (%s).", setting, error)
+        return None
+    if not usage or not usage["should_limit"]:
+        return None
+    retry = max(1, usage["time_left"])
+    response = render(request, "429.html", {"retry": retry}, status=429)
+    response.headers["Retry-After"] = str(retry)
+    return response
+
+
+def limited(setting: str) -> Callable[[View], View]:
+    """Answer 429 to an address that posts to the view more often than settings.<setting> allows."""
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if request.method == method:
-                try:
-                    usage = get_usage(
-                        request, group=setting, key=client_address, rate=getattr(settings, setting), method=method, increment=True
-                    )
-                except (RedisError, OSError) as error:
-                    # A game that can't count is better than no game.
-                    logger.warning("%s is not enforced: Redis is away (%s).", setting, error)
-                    usage = None
-                if usage and usage["should_limit"]:
-                    retry = max(1, usage["time_left"])
-                    response = render(request, "429.html", {"retry": retry}, status=429)
-                    response.headers["Retry-After"] = str(retry)
-                    return response
-            return view(request, *args, **kwargs)
+            refusal = refuse_too_many(request, setting) if request.method == "POST" else None
+            return refusal or view(request, *args, **kwargs)
 
         return inner
 

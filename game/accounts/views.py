@@ -16,7 +16,7 @@ from game.accounts.services import attach_player, rename_player
 from game.limits import limited
 
 
-@method_decorator(limited("RATE_SIGN_IN", method="POST"), name="dispatch")
+@method_decorator(limited("RATE_SIGN_IN"), name="dispatch")
 class SignInView(LoginView):
     """Sign in: anybody may."""
 
@@ -43,7 +43,7 @@ class SignOutView(LogoutView):
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@limited("RATE_SIGN_IN", method="POST")
+@limited("RATE_SIGN_IN")
 def sign_up(request: HttpRequest) -> HttpResponse:
     """Create an account: anybody may. What the guest did so far comes along."""
     if request.user.is_authenticated:

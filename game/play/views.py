@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from game.accounts.identity import player_id_of, remember_player
 from game.accounts.models import Player
 from game.accounts.services import create_guest
-from game.limits import limited
+from game.limits import limited, refuse_too_many
 from game.play import rules, selectors
 from game.play.drawing import NotEnoughTweets
 from game.play.models import Card, Round
@@ -41,7 +41,6 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_safe
-@limited("RATE_START")
 def play_round(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the player's next card in a category, dealing a round where none is open: everybody may.
 
@@ -56,33 +55,39 @@ def play_round(request: HttpRequest, slug: str) -> HttpResponse:
             return redirect("play:round", slug)
         return _render_table(request, card, revealed=True)
     now = timezone.now()
-    if player_id is None or not Player.objects.filter(pk=player_id).exists():
-        player_id = create_guest().pk
+    open_round = find_open_round(player_id=player_id, category=category) if player_id else None
     try:
-        round_, card = _next_card(player_id, category, now)
+        card = show_next_card(round_=open_round, now=now, rng=_rng) if open_round else None
+        if open_round is None or card is None:
+            # Only a new round is limited: a class behind one address may turn its cards as fast as it reads.
+            if refusal := refuse_too_many(request, "RATE_START"):
+                return refusal
+            # Not left to the draw: were a round dealt only when its coins suit the pool, they would not be fair.
+            if category.pk not in selectors.playable_categories([category]):
+                return _not_ready(request, category)
+            if player_id is None or not Player.objects.filter(pk=player_id).exists():
+                player_id = create_guest().pk
+            open_round = start_round(player_id=player_id, category=category, now=now, rng=_rng)
+            card = show_next_card(round_=open_round, now=now, rng=_rng)
     except NotEnoughTweets:
-        response = render(request, "play/not_ready.html", {"category": category}, status=503)
-        response.headers["Retry-After"] = "30"
-        return response
-    response = _render_table(request, card, revealed=False, round_=round_)
+        return _not_ready(request, category)
+    assert player_id
+    if card is None:  # another tab has just guessed the last one
+        return redirect("play:result", open_round.token)
+    response = _render_table(request, card, revealed=False, round_=open_round)
     remember_player(response, player_id)
     return response
 
 
-def _next_card(player_id: Any, category: Category, now: Any) -> tuple[Round, Card]:
-    open_round = find_open_round(player_id=player_id, category=category)
-    card = show_next_card(round_=open_round, now=now, rng=_rng) if open_round else None
-    if open_round and card:
-        return open_round, card
-    new_round = start_round(player_id=player_id, category=category, now=now, rng=_rng)
-    card = show_next_card(round_=new_round, now=now, rng=_rng)
-    assert card is not None
-    return new_round, card
+def _not_ready(request: HttpRequest, category: Category) -> HttpResponse:
+    response = render(request, "play/not_ready.html", {"category": category}, status=503)
+    response.headers["Retry-After"] = "30"
+    return response
 
 
 @never_cache
 @require_POST
-@limited("RATE_GUESS", method="POST")
+@limited("RATE_GUESS")
 def guess(request: HttpRequest, token: str) -> HttpResponse:
     """Store the first verdict on a card and reveal the truth: the player who was dealt the card may.
 
