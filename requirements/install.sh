@@ -16,7 +16,7 @@ hash_of() {
 }
 
 play_hash=$(hash_of requirements/play.txt)
-all_hash=$(hash_of requirements/*.txt)
+all_hash=$(hash_of requirements.txt $(sed -n 's/^-r //p' requirements.txt))
 installed() {
     [ -x .venv/bin/python ] && [ "$(cat ".venv/$1.stamp" 2>/dev/null)" = "$2" ]
 }

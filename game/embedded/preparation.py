@@ -18,13 +18,16 @@ def prepare(say: Callable[[str], None]) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "game.settings")
     try:
         django.setup()
+    except (ImproperlyConfigured, ValueError) as error:
+        raise Problem(f"A setting is wrong: {error}") from error
+    try:
         say("Bringing the database up to date …")
         call_command("migrate", verbosity=0, interactive=False)
         collect_static(say)
         say("Loading the starter …")
         call_command("load_starter")
         call_command("create_demo_accounts")
-    except (CommandError, ImproperlyConfigured, DatabaseError) as error:
+    except (CommandError, DatabaseError) as error:
         raise Problem(str(error)) from error
     finally:
         connections.close_all()

@@ -56,6 +56,8 @@ def describe(problem: Problem | OSError) -> str:
     """Say in one line what is wrong."""
     if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
         return "The disk is full: make room, or set VAR to a folder on another disk."
+    if isinstance(problem, OSError) and problem.filename:
+        return f"{problem.strerror}: {problem.filename}"
     return " ".join(str(problem).split())
 
 
@@ -128,10 +130,8 @@ def check_disk(var: Path) -> None:
     needed = LATER_START_BYTES if addresses.postgres_folder(var).exists() else FIRST_START_BYTES
     free = shutil.disk_usage(var).free
     if free < needed:
-        mega = 1_000_000
-        raise Problem(
-            f"{free // mega} MB are free for {var}, {needed // mega} MB are needed: make room, or set VAR to a folder on another disk."
-        )
+        sizes = f"{needed // 1_000_000} MB are needed, {free // 1_000_000} MB are free"
+        raise Problem(f"Too little room in {var}: {sizes}. Make room, or set VAR to a folder on another disk.")
 
 
 def start_servers(var: Path, cleanup: ExitStack) -> None:
@@ -157,8 +157,13 @@ def start_processes(var: Path, port: int, cleanup: ExitStack) -> dict[str, subpr
     """Start web, worker and beat."""
     processes: dict[str, subprocess.Popen[bytes]] = {}
     cleanup.callback(lambda: stop(*processes.values(), grace=5.0))
-    for name, command in {"web": commands.web(port), "worker": commands.worker(), "beat": commands.beat(var)}.items():
-        processes[name] = spawn(command, log=log_of(var, name), cwd=ROOT)
+    # If we are killed, web and beat die at once and free the port; the worker has a child to take along.
+    for name, command, death_signal in (
+        ("web", commands.web(port), signal.SIGKILL),
+        ("worker", commands.worker(), signal.SIGTERM),
+        ("beat", commands.beat(var), signal.SIGKILL),
+    ):
+        processes[name] = spawn(command, log=log_of(var, name), cwd=ROOT, death_signal=death_signal)
     return processes
 
 
@@ -171,8 +176,9 @@ def check_alive(processes: dict[str, subprocess.Popen[bytes]], var: Path) -> Non
     """Refuse to go on without one of the processes."""
     for name, process in processes.items():
         if process.poll() is not None:
+            how = f"ended with code {process.returncode}" if process.returncode >= 0 else f"was killed by signal {-process.returncode}"
             log = log_of(var, name)
-            raise Problem(f"The {name} process ended ({process.returncode}): {last_line(log)} (all of it in {log})")
+            raise Problem(f"The {name} process {how}: {last_line(log)} (all of it in {log})")
 
 
 def wait_until_ready(url: str, processes: dict[str, subprocess.Popen[bytes]], var: Path) -> None:

@@ -1,0 +1,212 @@
+"""`make play` as a stranger meets it: the real supervisor on a fresh folder."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from game.embedded import supervise
+from game.embedded.processes import Problem
+from tests.stack import ROOT, free_port, wait_for
+
+COMMAND = [sys.executable, "-m", "game.embedded.supervise"]
+OURS = {"DATABASE_URL", "REDIS_URL", "VAR", "PORT", "SECRET_KEY", "DJANGO_SETTINGS_MODULE", "DEMO_PASSWORD"}
+
+
+def environment(**changes: str) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in OURS} | changes
+
+
+def run(**changes: str) -> tuple[int, str]:
+    """Run a supervisor that is to refuse; return its exit code and the last line it said."""
+    done = subprocess.run(
+        COMMAND, cwd=ROOT, env=environment(**changes), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60
+    )
+    return done.returncode, done.stdout.splitlines()[-1]
+
+
+@dataclass
+class Game:
+    """A supervisor that said Ready."""
+
+    process: subprocess.Popen[str]
+    url: str
+    lines: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def descendants(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
+@pytest.fixture(scope="module")
+def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("play")
+
+
+@pytest.fixture
+def play(var: Path) -> Iterator[Callable[..., Game]]:
+    games: list[Game] = []
+
+    def start(**changes: str) -> Game:
+        port = free_port()
+        began = time.monotonic()
+        env = environment(VAR=str(var), PORT=str(port), DEMO_PASSWORD="a password for the demo", **changes)
+        process = subprocess.Popen(COMMAND, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        game = Game(process, f"http://127.0.0.1:{port}")
+        games.append(game)
+        assert process.stdout
+        for line in process.stdout:
+            game.lines.append(line.rstrip())
+            if line.startswith("Ready"):
+                game.seconds = time.monotonic() - began
+                return game
+        pytest.fail("\n".join(["The game did not get ready:", *game.lines]))
+
+    yield start
+    for game in games:
+        if game.process.poll() is None:
+            game.process.terminate()
+        game.process.communicate(timeout=60)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clean(var: Path) -> Iterator[None]:
+    yield
+    shutil.rmtree(var, ignore_errors=True)
+
+
+@pytest.mark.timeout(300)
+def test_ready_means_that_a_round_can_be_played(play):
+    game = play()
+    assert game.lines[-1] == f"Ready: {game.url}"
+    with httpx.Client(base_url=game.url, follow_redirects=True) as client:
+        assert client.get("/readyz").status_code == 200
+        slugs = re.findall(r'href="/play/([a-z-]+)/"', client.get("/").text)
+        page = client.get(f"/play/{slugs[0]}/")
+    assert page.status_code == 200
+    assert 'value="human"' in page.text
+    assert 'value="machine"' in page.text
+
+
+@pytest.mark.timeout(300)
+def test_a_second_start_is_quick_keeps_the_data_and_prints_no_password(play, var):
+    first = play()
+    key = (var / "secret-key").read_text()
+    first.process.send_signal(signal.SIGINT)
+    first.process.communicate(timeout=60)
+
+    second = play()
+
+    assert second.seconds <= 12
+    assert [line for line in second.lines if "password" in line.lower()] == []
+    assert (var / "secret-key").read_text() == key
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_every_child(play, signum):
+    game = play()
+    children = game.descendants()
+    game.process.send_signal(signum)
+    rest, _ = game.process.communicate(timeout=60)
+
+    assert (game.process.returncode, rest) == (0, "Stopped.\n")
+    assert len(children) >= 5  # PostgreSQL, Redis, web, worker, beat
+    assert [child for child in children if child.is_running()] == []
+
+
+@pytest.mark.timeout(300)
+def test_a_killed_supervisor_takes_every_child_along(play):
+    if sys.platform != "linux":
+        pytest.skip("the kernel's death signal is Linux's")
+    game = play()
+    children = game.descendants()
+    game.process.kill()
+    wait_for(lambda: not any(child.is_running() for child in children), what="every child ended")
+
+
+@pytest.mark.timeout(300)
+def test_a_child_that_dies_ends_the_game_and_is_named(play, var):
+    game = play()
+    children = game.descendants()
+    beat = next(child for child in children if "beat" in child.cmdline())
+    beat.kill()
+    rest, _ = game.process.communicate(timeout=60)
+
+    assert game.process.returncode == 1
+    assert len(rest.splitlines()) == 1
+    assert rest.startswith("The beat process was killed by signal 9: ")
+    assert rest.endswith(f"(all of it in {var / 'log' / 'beat.log'})\n")
+    assert [child for child in children if child.is_running()] == []
+
+
+@pytest.mark.timeout(300)
+def test_a_second_game_on_the_same_folder_is_refused_and_harms_nothing(play, var):
+    game = play()
+    refusal = run(VAR=str(var), PORT=str(free_port()))
+    assert refusal == (1, f"A game runs already on {var} (process {game.process.pid}): stop it, or set VAR to another folder.")
+    assert httpx.get(f"{game.url}/readyz").status_code == 200
+
+
+def test_a_port_in_use_is_refused_in_one_line(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert run(VAR=str(tmp_path), PORT=str(port)) == (
+            1,
+            f"Port {port} is in use: choose another one, as in make play PORT={port + 1}.",
+        )
+
+
+@pytest.mark.parametrize("text", ["", "8x", "0", "65536", "-1"])
+def test_a_port_that_is_none_is_refused(text):
+    with pytest.raises(Problem, match=re.escape(f"PORT is {text!r}: use a number from 1 to 65535.")):
+        supervise.read_port(text)
+
+
+def test_a_disk_with_too_little_room_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**12, 10**12, 42_000_000))
+    with pytest.raises(Problem, match=f"^Too little room in {tmp_path}: 500 MB are needed, 42 MB are free"):
+        supervise.check_disk(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
+def test_a_disk_that_fills_up_is_told_in_one_line():
+    with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(OSError, match="No space left") as caught:
+        full.write(b"x")
+    assert supervise.describe(caught.value) == "The disk is full: make room, or set VAR to a folder on another disk."
+
+
+def test_a_database_elsewhere_that_does_not_answer_is_told_in_one_line(tmp_path):
+    url = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
+    code, line = run(VAR=str(tmp_path), PORT=str(free_port()), DATABASE_URL=url)
+    assert code == 1
+    assert line.startswith("The PostgreSQL of DATABASE_URL does not let us in: ")
+
+
+def test_a_setting_that_makes_no_sense_is_told_in_one_line(tmp_path):
+    code, line = run(VAR=str(tmp_path), PORT=str(free_port()), GENERATION_READY="many")
+    assert (code, line.split(":")[0]) == (1, "A setting is wrong")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a network of its own takes root")
+def test_a_first_start_without_network_is_told_in_one_line(tmp_path):
+    if subprocess.run(["unshare", "--net", "true"]).returncode:
+        pytest.skip("this container may not make a network of its own")
+    command = ["unshare", "--net", *COMMAND]
+    # The pip of another user has no cached copy.
+    env = environment(VAR=str(tmp_path), PORT=str(free_port()), PIP_NO_CACHE_DIR="1")
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "is there a network?" in done.stderr
