@@ -98,6 +98,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "birdorbot",
+        "OPTIONS": {"pool_class": "game.cache.SharedPool"},
     }
 }
 CHANNEL_LAYERS = {

@@ -88,6 +88,8 @@ class Tweet(models.Model):
         indexes = [
             models.Index(
                 fields=["category", "kind", "draw_key"],
+                # All that the draw returns: it need not visit the table, whose pages a big pool spreads wide.
+                include=["id"],
                 condition=models.Q(status=Status.APPROVED, split=Split.PLAY),
                 name="tweet_draw",
             ),
