@@ -1,0 +1,269 @@
+"""What a player sees, hears and reaches, in a real browser against the running game."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.stack import Stack
+
+PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+DESK = {"viewport": {"width": 1280, "height": 800}}
+DEVICES = pytest.mark.parametrize("device", [PHONE, DESK], ids=["phone", "desk"])
+# Every shift counts, also one right after a key or a click, which the browser's own score forgives.
+WATCH_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) shifts.push(entry.sources.map((source) => source.node?.nodeName + "." + source.node?.className));
+}).observe({ type: "layout-shift", buffered: true });
+"""
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser, game: Stack) -> Iterator[Open]:
+    """Return a function that opens a path as a new person; at the end nothing may have been complained of."""
+    contexts, complaints = [], []
+
+    def open_as_somebody(path: str, **options: Any) -> Page:
+        context = browser.new_context(base_url=game.base_url, **options)
+        contexts.append(context)
+        context.set_default_timeout(15_000)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.add_init_script(WATCH_SHIFTS)
+        page.goto(path)
+        return page
+
+    yield open_as_somebody
+    for context in contexts:
+        context.close()
+    # Pages that answer 4xx or 5xx, and a connection that is cut, are asked for by the tests.
+    expected = ("Failed to load resource", "htmx:sendError", "htmx:afterRequest")
+    assert [text for text in complaints if not text.startswith(expected)] == []
+
+
+def guess(page: Page, verdict: str = "Human") -> None:
+    page.get_by_role("button", name=verdict, exact=True).click()
+    expect(page.locator(".stamp")).to_be_visible()
+
+
+def go_on(page: Page) -> None:
+    page.get_by_role("link", name="Next", exact=True).click()
+    expect(page.locator(".stamp")).to_have_count(0)
+
+
+def play_round(page: Page, verdict: str = "Human") -> None:
+    """Play the ten cards of a round, and go to the result."""
+    for _ in range(9):
+        guess(page, verdict)
+        go_on(page)
+    guess(page, verdict)
+    page.get_by_role("link", name="See your result").click()
+    page.wait_for_url("**/round/*/")
+
+
+@DEVICES
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_an_accessibility_fault_or_scrolls_sideways(open_page: Open, device: dict[str, Any], scheme: str) -> None:
+    faults: list[tuple[str, Any]] = []
+
+    def measure(page: Page, name: str) -> None:
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > device["viewport"]["width"]:
+            faults.append((name, f"{width} px wide"))
+
+    def examine(page: Page, name: str) -> None:
+        # Colours are read from the settled page, not from a card halfway through its turn.
+        page.evaluate("Promise.allSettled(document.getAnimations().map((animation) => animation.finished)).then(() => {})")
+        found = Axe().run(page).response["violations"]
+        faults.extend((name, (fault["id"], fault["nodes"][0]["html"])) for fault in found)
+        measure(page, name)
+
+    page = open_page("/", color_scheme=scheme, **device)
+    examine(page, "home")
+    page.goto("/play/harbour/")
+    examine(page, "card")
+    guess(page, "Bot")
+    examine(page, "reveal")
+    for card in range(2, 11):
+        go_on(page)
+        measure(page, f"card {card}")
+        guess(page, "Bot")
+        measure(page, f"reveal {card}")
+    page.get_by_role("link", name="See your result").click()
+    page.wait_for_url("**/round/*/")
+    examine(page, "result")
+    visitor = open_page(page.url, color_scheme=scheme, **device)
+    examine(visitor, "result, for a visitor")
+    for path in ("/leaderboard/", "/leaderboard/harbour/", "/leaderboard/desert/", "/account/sign-in/", "/play/desert/", "/nowhere/"):
+        page.goto(path)
+        examine(page, path)
+    page.goto("/account/sign-up/")
+    page.get_by_role("button", name="Sign up").click()
+    page.get_by_label("Username").fill("!")
+    page.get_by_label("Password", exact=True).fill("1")
+    page.get_by_label("Password confirmation").fill("2")
+    page.get_by_role("button", name="Sign up").click()
+    examine(page, "sign up, refused")
+    page.get_by_label("Username").fill(f"ada-{scheme}-{device['viewport']['width']}")
+    for label in ("Password", "Password confirmation"):
+        page.get_by_label(label, exact=True).fill("seven-herons-and-a-boat")
+    page.get_by_role("button", name="Sign up").click()
+    page.wait_for_url("**/account/")
+    examine(page, "account")
+    assert faults == []
+
+
+@DEVICES
+def test_nothing_moves_when_the_card_is_turned_or_the_next_is_dealt(open_page: Open, device: dict[str, Any]) -> None:
+    page = open_page("/play/harbour/", reduced_motion="reduce", **device)
+    places = (
+        "(part) => { const { x, y, width, height } = document.querySelector(part).getBoundingClientRect(); return [x, y, width, height]; }"
+    )
+    corners = set()
+    for _ in range(9):
+        before = {part: page.evaluate(places, part) for part in ("#card", "#tweet", ".dock", ".score")}
+        corners.add(tuple(before["#card"][:3]))
+        guess(page)
+        assert {part: page.evaluate(places, part) for part in before} == before
+        go_on(page)
+    assert len(corners) == 1
+    assert page.evaluate("shifts") == []
+
+
+def test_text_twice_as_large_still_fits_a_phone(open_page: Open) -> None:
+    page = open_page("/", **PHONE)
+    doubled = "const sheet = new CSSStyleSheet(); sheet.replaceSync('html { font-size: 200% }'); document.adoptedStyleSheets = [sheet];"
+    widths = {}
+    for path in ("/", "/leaderboard/", "/account/sign-up/", "/play/harbour/"):
+        page.goto(path)
+        page.evaluate(doubled)
+        widths[path] = page.evaluate("document.documentElement.scrollWidth")
+    guess(page)
+    widths["reveal"] = page.evaluate("document.documentElement.scrollWidth")
+    assert widths == dict.fromkeys(widths, 360)
+
+
+def test_a_round_can_be_played_by_keys_alone(open_page: Open) -> None:
+    page = open_page("/play/harbour/")
+    for position in range(1, 11):
+        expect(page.locator("#card-name")).to_have_text(f"Card {position} of 10")
+        page.keyboard.press("b" if position % 2 else "h")
+        expect(page.locator("#next")).to_be_focused()
+        page.keyboard.press("n" if position % 3 else "Enter")
+    page.wait_for_url("**/round/*/")
+    assert page.locator(".mark").count() == 10
+
+
+def test_keys_can_be_turned_off_and_stay_off(open_page: Open) -> None:
+    page = open_page("/play/harbour/")
+    page.get_by_label("Play with the keys").uncheck()
+    page.reload()
+    expect(page.get_by_label("Play with the keys")).not_to_be_checked()
+    page.locator("body").press("h")
+    page.get_by_label("Play with the keys").check()
+    expect(page.locator(".stamp")).to_have_count(0)
+    page.locator("body").press("h")
+    expect(page.locator(".verdict")).to_contain_text("You said Human.")
+
+
+def test_focus_and_the_live_region_follow_the_game(open_page: Open) -> None:
+    page = open_page("/play/harbour/")
+    expect(page.locator("#said")).to_be_empty()
+    guess(page, "Bot")
+    expect(page.locator("#next")).to_be_focused()
+    words = page.locator("#said").inner_text()
+    told = "Right." if "It was a bot." in words else "Wrong."
+    kind = "bot" if told == "Right." else "person"
+    assert words == f"{told} You said Bot. It was a {kind}. {1 if told == 'Right.' else 0} right of 1"
+    go_on(page)
+    expect(page.locator("#card")).to_be_focused()
+    expect(page.locator("#said")).to_be_empty()
+
+
+def test_the_card_turns_once_and_only_fades_where_motion_is_unwanted(open_page: Open) -> None:
+    animations = "document.getAnimations().map((animation) => [animation.animationName, animation.effect.getTiming().duration])"
+    seen = []
+    for motion in ("no-preference", "reduce"):
+        page = open_page("/play/harbour/", reduced_motion=motion)
+        page.evaluate(f"addEventListener('htmx:afterSettle', () => {{ window.seen = {animations}; }}, {{ once: true }})")
+        guess(page)
+        seen.append({tuple(animation) for animation in page.evaluate("seen") if animation[1] == 300})
+    assert seen == [{("turn", 300), ("turned", 300)}, {("appear", 300)}]
+
+
+def test_a_lost_connection_is_told_and_the_guess_can_be_made_again(open_page: Open) -> None:
+    page = open_page("/play/harbour/")
+    page.context.set_offline(True)
+    page.keyboard.press("h")
+    expect(page.get_by_role("alert")).to_have_text("No connection. Your place is kept: try again in a moment.")
+    page.context.set_offline(False)
+    guess(page)
+    expect(page.get_by_role("alert")).to_be_empty()
+
+
+def test_everything_works_with_scripts_off(open_page: Open) -> None:
+    page = open_page("/", java_script_enabled=False, **PHONE)
+    page.get_by_role("link", name="Play Harbour").click()
+    play_round(page)
+    verdicts = page.locator(".mark").all_inner_texts()
+    assert len(verdicts) == 10
+    assert page.get_by_label("Link to your result").input_value() == page.url
+    expect(page.get_by_role("button", name="Copy")).to_have_count(0)
+    expect(page.get_by_role("button", name="Switch between light and dark")).to_have_count(0)
+
+
+def test_the_theme_is_switched_and_remembered_before_the_first_paint(open_page: Open) -> None:
+    page = open_page("/", color_scheme="light")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    by_day = page.evaluate(ground)
+    page.get_by_role("button", name="Switch between light and dark").click()
+    by_night = page.evaluate(ground)
+    assert by_night != by_day
+    page.add_init_script("addEventListener('DOMContentLoaded', () => { window.early = document.documentElement.dataset.theme; })")
+    page.reload()
+    assert (page.evaluate("early"), page.evaluate(ground)) == ("dark", by_night)
+
+
+def test_the_result_is_copied_as_words_that_spoil_nothing(open_page: Open) -> None:
+    page = open_page("/play/harbour/", permissions=["clipboard-read", "clipboard-write"])
+    play_round(page)
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_text("Copied.")).to_be_visible()
+    first, birds, link = page.evaluate("navigator.clipboard.readText()").splitlines()
+    score = page.locator(".result__score strong").inner_text()
+    assert first == f"Bird or Bot, Harbour: {score} of 10"
+    assert (len(birds), birds.count("⬜")) == (10, 10 - int(score))
+    assert link == page.url
+
+
+def test_a_player_finds_the_own_row_marked_also_when_the_board_moves(open_page: Open) -> None:
+    ada = open_page("/play/harbour/")
+    guess(ada)
+    board = open_page("/leaderboard/harbour/", storage_state=ada.context.storage_state())
+    own = board.locator("tr[aria-current]")
+    expect(own.locator("td").last).to_have_text("1")
+    go_on(ada)
+    guess(ada)
+    expect(own.locator("td").last).to_have_text("2")
+    expect(own).to_have_count(1)
+
+
+def test_the_first_page_weighs_less_than_100_kb(browser: Browser, game: Stack) -> None:
+    context = browser.new_context(base_url=game.base_url)
+    page = context.new_page()
+    network = context.new_cdp_session(page)
+    sizes: list[float] = []
+    network.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    network.send("Network.enable")
+    for path in ("/", "/play/harbour/"):
+        sizes.clear()
+        network.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        page.goto(path, wait_until="networkidle")
+        assert len(sizes) >= 5
+        assert sum(sizes) < 100_000
+    context.close()
