@@ -132,14 +132,14 @@ class Knowledge:
     lengths: LengthProfile
 
 
-# The same words twice in a row are emphasis, as in "never, never"; so are three short ones.
-_REPEATED = ((1, 5), (2, 3), (3, 3), (4, 2))
+# (words in a run, times in a row): one more than people write for emphasis, as in "very, very, very".
+_LOOPS = ((1, 5), (2, 3), (3, 3), *((width, 2) for width in range(4, 11)))
 
 
 def repeats_itself(text: str) -> bool:
     """Say whether `text` is caught in a loop: a run of words again and again with nothing between."""
     words = words_of(text)
-    return any(_has_loop(words, width, times) for width, times in _REPEATED)
+    return any(_has_loop(words, width, times) for width, times in _LOOPS)
 
 
 def _has_loop(words: list[str], width: int, times: int) -> bool:

@@ -22,7 +22,7 @@ from game.pool.models import Category, Kind, Status, Tweet
 from game.pool.rules import fingerprint
 from game.pool.services import NewTweet, add_tweets, count_ready, get_author
 from generation import rules
-from generation.backends.base import Backend, BackendError, Sample, Sampling
+from generation.backends.base import Backend, BackendError, Sample, Sampling, UnusableModelError
 from generation.backends.ctranslate2 import CTranslate2Backend
 from generation.folders import read_card, read_knowledge
 from generation.models import Batch, ModelVersion
@@ -30,8 +30,8 @@ from generation.rules import Drop, Knowledge, Stock
 
 STARTER = Path(__file__).parent / "starter"
 MAX_TRIES = 3
-# Errors after which a batch is tried again; anything else fails it at once.
-RETRYABLE = (BackendError, OperationalError)
+# After these a batch is tried again (SystemExit: its worker was told to stop); anything else fails it at once.
+RETRYABLE = (BackendError, OperationalError, SystemExit)
 
 # Samples that are drawn between two renewals of the lease.
 CHUNK = 256
@@ -62,6 +62,8 @@ def register_model(*, category: Category, folder: Path) -> ModelVersion:
     Raises UnusableModelError.
     """
     card = read_card(folder)
+    if card.category != category.slug:
+        raise UnusableModelError(f"{folder} is a model of {card.category}, not of {category.slug}.")
     with transaction.atomic():
         Category.objects.select_for_update().get(pk=category.pk)
         registered = ModelVersion.objects.filter(name=card.name, version=card.version).first()

@@ -22,9 +22,13 @@ class Sampling:
     temperature: float
     max_tokens: int
 
+    def __post_init__(self) -> None:
+        if self.topk < 0 or not 0 < self.topp <= 1 or self.temperature <= 0 or self.max_tokens < 1:
+            raise ValueError(f"no model can sample with {self}")
+
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Sampling":
-        """Read the settings of a model card; KeyError or ValueError if they are not complete numbers."""
+        """Read the settings of a model card; KeyError or ValueError if they are not complete or make no sense."""
         return cls(int(settings["topk"]), float(settings["topp"]), float(settings["temperature"]), int(settings["max_tokens"]))
 
 
