@@ -2,6 +2,7 @@
 
 import hashlib
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from django.db.models import Count
 import game.starter
 import scraping.services
 from game.pool.models import Category, Status, Tweet
+from game.pool.services import add_tweets
 from generation.models import ModelVersion
 
 HEADER = "id\tcontent\tauthor\ttime\tfavorite count\tretweet count\nmeta\tmeta\tmeta\tmeta\tcontinuous\tcontinuous\n\t\t\t\t\t\n"
@@ -65,7 +67,7 @@ def test_both_categories_appear_approved_with_their_models(index: Path, capsys: 
         ("donald-trump", "realdonaldtrump"),
     }
     tweet = Tweet.objects.get(text="realDonaldTrump counts 7 herons by the old mill today")
-    assert (tweet.posted_at.isoformat(), tweet.facts["likes"]) == ("2016-03-07T10:00:00+00:00", 7)
+    assert (tweet.posted_at, tweet.facts["likes"]) == (datetime(2016, 3, 7, 10, tzinfo=UTC), 7)
     assert set(ModelVersion.objects.values_list("category__slug", "state")) == {("hillary-clinton", "active"), ("donald-trump", "active")}
     assert "Donald Trump: 28 tweets kept, 0 dropped (56 by others in the file)." in capsys.readouterr().out
 
@@ -84,7 +86,7 @@ def test_a_second_run_needs_no_network_and_changes_nothing(index: Path, django_a
 
 @pytest.mark.django_db
 def test_an_interruption_leaves_no_half_category_and_the_next_run_ends_the_job(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    add, chunks = scraping.services.add_tweets, []
+    add, chunks = add_tweets, []
 
     def stop_in_the_second_category(**arguments):
         chunks.append(arguments)

@@ -16,6 +16,7 @@ from game.pool.models import Author, Category, Kind, Split, Status, Tweet
 from game.pool.services import NewTweet, add_tweets, get_author
 from generation import services
 from generation.backends.base import BackendError, Sample, UnusableModelError
+from generation.folders import read_knowledge
 from generation.models import Batch, ModelVersion
 from generation.rules import Drop
 from generation.services import LostClaimError, claim_batch, keep_pool_ready, register_model, run_batch
@@ -221,7 +222,7 @@ def test_what_the_pool_or_the_batch_holds_already_is_a_duplicate(batch: Batch, c
     person = get_author(kind=Kind.HUMAN, platform="twitter", handle="ada")
     spoken = "We have to go home and see what they want to do."
     add_tweets(category=category, tweets=[NewTweet(person, spoken)], status=Status.APPROVED)
-    knowledge = services.read_knowledge(SHIPPED)
+    knowledge = read_knowledge(SHIPPED)
     parrot = Parrot(spoken.upper(), "It is a great day for all of the people here!", "it is a great day, for all of the people here")
     monkeypatch.setattr(services, "load_model", lambda *_: (parrot, knowledge))
     done = run_batch(batch_id=batch.pk, now=NOW)
@@ -281,4 +282,4 @@ def test_spoilt_knowledge_is_named(tmp_path: Path, name: str) -> None:
     folder = copy_model(tmp_path / "model")
     (folder / name).write_bytes(b"\xff\xff\xff\xff\x00")
     with pytest.raises(UnusableModelError, match=f"^{folder / name} can't be used: "):
-        services.read_knowledge(folder)
+        read_knowledge(folder)
