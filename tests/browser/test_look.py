@@ -139,12 +139,19 @@ def test_text_twice_as_large_still_fits_a_phone(open_page: Open) -> None:
     page = open_page("/", **PHONE)
     doubled = "const sheet = new CSSStyleSheet(); sheet.replaceSync('html { font-size: 200% }'); document.adoptedStyleSheets = [sheet];"
     widths = {}
+
+    def measure(name: str) -> None:
+        widths[name] = page.evaluate("document.documentElement.scrollWidth")
+
     for path in ("/", "/leaderboard/", "/account/sign-up/", "/play/harbour/"):
         page.goto(path)
         page.evaluate(doubled)
-        widths[path] = page.evaluate("document.documentElement.scrollWidth")
-    guess(page)
-    widths["reveal"] = page.evaluate("document.documentElement.scrollWidth")
+        measure(path)
+    for card in range(1, 10):
+        guess(page)
+        measure(f"reveal {card}")
+        go_on(page)
+        measure(f"card {card + 1}")
     assert widths == dict.fromkeys(widths, 360)
 
 
