@@ -96,7 +96,8 @@ def _drop_root(program: Path, folder: Path) -> list[str]:
     user = _system_user()
     words = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", f"--pdeathsig={STOP_SIGNAL.name[3:]}"]
     if not all(place.stat().st_mode & stat.S_IXOTH for place in (program, *program.parents, *folder.parents)):
-        words += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+        # Without the securebit, access() leaves the capability out, and initdb asks it for `postgres`.
+        words += ["--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
     return words
 
 

