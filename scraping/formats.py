@@ -1,22 +1,28 @@
-"""Readers of files: each yields (line number, post or what is wrong with the line), and holds one line at a time."""
+"""Readers of files: each yields (line number, post or what is wrong with the line), and holds one record at a time."""
 
 import bz2
 import csv
 import gzip
 import json
 import lzma
+import zlib
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from scraping.records import TEXT, read_record
 from scraping.rules import Post
 
-# A line longer than this is not a post; it is skipped without being held in memory.
+# A longer line is not a post; it is skipped without being held in memory.
 MAX_LINE_BYTES = 1 << 20
-csv.field_size_limit(MAX_LINE_BYTES)
+# A quoted field that has not ended after so many lines never will.
+MAX_RECORD_LINES = 100
 
 Row = tuple[int, Post | str]
+# Lines as the file has them; None stands for one that is too long.
+_Lines = Iterator[bytes | None]
+_Numbered = tuple[int, bytes | None]
 _OPENERS: Mapping[str, Callable[[BinaryIO], Any]] = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
 
 
@@ -24,192 +30,182 @@ class UnreadableFile(Exception):
     """A file that can't be read, or not further; the message says which, where and what to do."""
 
 
+def check_format(path: Path) -> None:
+    """Raise UnreadableFile where the name of `path` tells no format that can be read."""
+    _find_reader(path)
+
+
 def read_posts(path: Path, raw: BinaryIO, *, handle: str) -> Iterator[Row]:
     """Yield the rows of the open file `raw`, whose format the name of `path` tells.
 
     `handle` is the author where a file names none. Raises UnreadableFile for a format that
-    is not known, and for a compressed file that is cut off or corrupt.
+    is not known, and for a file that is cut off, corrupt or without a column of texts.
     """
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    opener = _OPENERS.get(suffixes[-1]) if suffixes else None
-    kind = (suffixes[-2:-1] if opener else suffixes[-1:]) or [""]
-    try:
-        read = _READERS[kind[0]]
-    except KeyError:
-        known = ", ".join(sorted(_READERS))
-        raise UnreadableFile(f"{path}: unknown format; name it {known}, with .gz, .xz or .bz2 behind if compressed.") from None
+    read, opener = _find_reader(path)
     number = 0
     try:
         for number, post in read(_lines(opener(raw) if opener else raw), handle):
             yield number, post
-    except (EOFError, lzma.LZMAError, gzip.BadGzipFile, OSError) as error:
+    except (EOFError, lzma.LZMAError, zlib.error, OSError) as error:
         raise UnreadableFile(f"{path}: can't be read past line {number} ({error}); what came before it is kept.") from error
+    except _NoTextColumn as error:
+        raise UnreadableFile(f"{path}: {error}") from error
 
 
-def _lines(stream: BinaryIO) -> Iterator[bytes]:
+def _find_reader(path: Path) -> tuple["_Reader", Callable[[BinaryIO], Any] | None]:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    opener = _OPENERS.get(suffixes[-1]) if suffixes else None
+    kind = "".join(suffixes[-2:-1] if opener else suffixes[-1:])
+    if kind not in _READERS:
+        known = ", ".join(sorted(_READERS))
+        raise UnreadableFile(f"{path}: unknown format; name it {known}, with .gz, .xz or .bz2 behind if compressed.")
+    return _READERS[kind], opener
+
+
+def _lines(stream: BinaryIO) -> _Lines:
     while line := stream.readline(MAX_LINE_BYTES):
         if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
             while (rest := stream.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
                 pass
-            line = b"\x00"  # refused by every reader below
-        yield line
+            yield None
+        else:
+            yield line
 
 
-def _decode(line: bytes) -> str:
+def _decode(line: bytes | None) -> str:
     """Return the line as text; ValueError says what is wrong with it."""
+    if line is None:
+        raise ValueError(f"is longer than {MAX_LINE_BYTES:,} bytes")
     if b"\x00" in line:
-        raise ValueError(f"has a NUL byte, or is longer than {MAX_LINE_BYTES:,} bytes")
+        raise ValueError("has a NUL byte")
     try:
         return line.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"is not UTF-8 at byte {error.start + 1}") from None
 
 
-def _read_plain(lines: Iterator[bytes], handle: str) -> Iterator[Row]:
+def _read_plain(lines: _Lines, handle: str) -> Iterator[Row]:
     for number, line in enumerate(lines, 1):
         try:
-            text = _decode(line).strip()
+            if text := _decode(line).strip():
+                yield number, Post(text=text, handle=handle)
         except ValueError as error:
             yield number, str(error)
-            continue
-        if text:
-            yield number, Post(text=text, handle=handle)
 
 
-def _read_twint(lines: Iterator[bytes], handle: str) -> Iterator[Row]:
+def _read_json_lines(lines: _Lines, handle: str) -> Iterator[Row]:
     for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
         try:
-            yield number, _twint_post(json.loads(_decode(line)), handle)
-        except json.JSONDecodeError as error:
-            yield number, f"is not JSON: {error.msg} at column {error.colno}"
-        except RecursionError:
-            yield number, "is not a post: nested too deep"
-        except (ValueError, OverflowError) as error:
+            if text := _decode(line).strip():
+                yield number, _json_post(text, handle)
+        except ValueError as error:
             yield number, str(error)
 
 
-def _twint_post(record: Any, handle: str) -> Post:
-    if not isinstance(record, dict):
-        raise ValueError("is not a JSON object")
-    text, link = record.get("tweet"), str(record.get("link") or "")
-    if not isinstance(text, str):
-        raise ValueError("has no text in `tweet`")
-    # `id` may have been rounded by a browser on its way here; the one in the link never is.
-    own_id = link.rsplit("/", 1)[-1] or str(record.get("id", ""))
-    conversation = str(record.get("conversation_id") or own_id)
-    facts = {"likes": record.get("likes_count"), "shares": record.get("retweets_count"), "link": link, "source_id": own_id}
-    return Post(
-        text=text,
-        handle=str(record.get("username") or handle),
-        name=str(record.get("name") or ""),
-        posted_at=_twint_time(record),
-        is_retweet=record.get("retweet") in (True, "True", "true", 1),
-        is_reply=conversation != own_id,
-        facts=_known(facts),
-    )
-
-
-def _twint_time(record: Mapping[str, Any]) -> datetime | None:
-    created = record.get("created_at")
-    if isinstance(created, int | float):
-        return datetime.fromtimestamp(created / 1000, UTC)
-    return _time(created or f"{record.get('date') or ''} {record.get('time') or ''}")
-
-
-_TEXT = ("text", "tweet", "content")
-_HANDLE = ("username", "handle", "author", "screen_name")
-_TIME = ("posted_at", "created_at", "date", "time")
-_COUNTS = {"likes": ("likes", "likes_count", "favorite count"), "shares": ("shares", "retweets_count", "retweet count")}
-_TRUE = ("true", "1", "yes", "t")
-
-
-def _read_csv(lines: Iterator[bytes], handle: str, delimiter: str = ",", header_rows: int = 1) -> Iterator[Row]:
-    broken: dict[int, str] = {}
-
-    def texts() -> Iterator[str]:
-        for number, line in enumerate(lines, 1):
-            try:
-                yield _decode(line)
-            except ValueError as error:
-                broken[number] = str(error)
-                yield "\n"
-
-    reader = csv.reader(texts(), delimiter=delimiter)
-    names: list[str] = []
-    rows = 0
-    while True:
-        try:
-            values = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            yield reader.line_num, str(error)
-            continue
-        finally:
-            yield from sorted(broken.items())
-            broken.clear()
-        if not values:
-            continue
-        rows += 1
-        if rows == 1:
-            names = [name.strip().casefold() for name in values]
-            if not set(_TEXT) & set(names):
-                raise UnreadableFile(f"Line 1 names no column {', '.join(_TEXT)}: the first line must name the columns.")
-        if rows <= header_rows:
-            continue
-        if len(values) != len(names):
-            yield reader.line_num, f"has {len(values)} fields, the first line names {len(names)}"
-            continue
-        try:
-            yield reader.line_num, _table_post(dict(zip(names, values, strict=True)), handle)
-        except ValueError as error:
-            yield reader.line_num, str(error)
-
-
-def _read_orange(lines: Iterator[bytes], handle: str) -> Iterator[Row]:
-    # Orange writes three header rows: names, types, roles.
-    return _read_csv(lines, handle, delimiter="\t", header_rows=3)
-
-
-def _table_post(row: Mapping[str, str], handle: str) -> Post:
-    def first(names: tuple[str, ...]) -> str:
-        return next((row[name] for name in names if row.get(name)), "")
-
-    link = row.get("link", "")
-    facts = {name: int(float(value)) for name, names in _COUNTS.items() if (value := first(names))}
-    own_id = link.rsplit("/", 1)[-1]
-    return Post(
-        text=first(_TEXT),
-        handle=first(_HANDLE).lstrip("@") or handle,
-        name=row.get("name", ""),
-        posted_at=_time(first(_TIME)),
-        is_retweet=(row.get("is retweet") or row.get("retweet") or "").casefold() in _TRUE,
-        is_reply=bool(own_id) and row.get("conversation_id", own_id) not in ("", own_id),
-        facts=_known({**facts, "link": link}),
-    )
-
-
-def _time(value: Any) -> datetime | None:
-    """Return the ISO 8601 time in `value`, in UTC where it names no zone; None where there is none."""
-    if not isinstance(value, str) or not value.strip():
-        return None
+def _json_post(text: str, handle: str) -> Post:
     try:
-        moment = datetime.fromisoformat(value.strip())
+        record = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is not JSON: {error.msg} at column {error.colno}") from None
+    except RecursionError:
+        raise ValueError("is JSON nested too deep") from None
     except ValueError:
-        raise ValueError(f"has a time that is not ISO 8601: {value[:40]!r}") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        raise ValueError("is JSON with a number too long to read") from None
+    if not isinstance(record, dict):
+        raise ValueError("is not a JSON object: one post a line, in braces")
+    return read_record(record, handle=handle)
 
 
-def _known(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in facts.items() if value not in (None, "")}
+class _NoTextColumn(Exception):
+    """A table whose first line names no column that holds texts."""
 
 
-_READERS: Mapping[str, Callable[[Iterator[bytes], str], Iterator[Row]]] = {
-    ".json": _read_twint,
-    ".jsonl": _read_twint,
-    ".csv": _read_csv,
+def _read_table(lines: _Lines, handle: str, *, delimiter: str = ",", header_rows: int = 1) -> Iterator[Row]:
+    names: list[str] = []
+    headers = 0
+    for number, values in _records(lines, delimiter):
+        if isinstance(values, str):
+            yield number, values
+        elif not names:
+            names, headers = [name.strip().casefold() for name in values], 1
+            if not set(TEXT) & set(names):
+                raise _NoTextColumn(f"line {number} names no column {', '.join(TEXT)}; the first line must name the columns.")
+        elif headers < header_rows:
+            headers += 1
+        elif len(values) != len(names):
+            yield number, f"has {len(values)} fields, the first line names {len(names)}"
+        else:
+            try:
+                yield number, read_record(dict(zip(names, values, strict=True)), handle=handle)
+            except ValueError as error:
+                yield number, str(error)
+
+
+def _read_tabs(lines: _Lines, handle: str) -> Iterator[Row]:
+    return _read_table(lines, handle, delimiter="\t")
+
+
+def _read_orange(lines: _Lines, handle: str) -> Iterator[Row]:
+    # Orange writes three header rows: names, types, roles.
+    return _read_table(lines, handle, delimiter="\t", header_rows=3)
+
+
+def _records(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
+    """Yield the number of the line that a record starts on, and its fields or what is wrong with it.
+
+    The csv module alone would take all that follows a quote without an end for one field; here
+    only the line that opens it is given up.
+    """
+    numbered = enumerate(lines, 1)
+    waiting: deque[_Numbered] = deque()
+
+    def take() -> _Numbered | None:
+        return waiting.popleft() if waiting else next(numbered, None)
+
+    while first := take():
+        number, line = first
+        try:
+            text = _decode(line)
+        except ValueError as error:
+            yield number, str(error)
+            continue
+        # A quote without its fellow may be half of a record that a broken line tore apart.
+        values = None if text.count('"') % 2 else _split(text, delimiter)
+        if values is None:
+            values, taken = _complete(text, take, delimiter)
+            if values is None:
+                waiting.extendleft(reversed(taken))
+                yield number, "has a quote that does not end, or a quote or line break where none may be"
+        if values:
+            yield number, values
+
+
+def _complete(text: str, take: Callable[[], _Numbered | None], delimiter: str) -> tuple[list[str] | None, list[_Numbered]]:
+    """Take lines until the quotes of `text` pair up; return the fields, None if it has none, and the lines taken."""
+    taken: list[_Numbered] = []
+    while text.count('"') % 2 and len(taken) < MAX_RECORD_LINES and len(text) < MAX_LINE_BYTES and (more := take()):
+        taken.append(more)
+        try:
+            text += _decode(more[1])
+        except ValueError:
+            return None, taken
+    return _split(text, delimiter), taken
+
+
+def _split(text: str, delimiter: str) -> list[str] | None:
+    """Return the fields of the one record in `text`, none of a blank line, None where it is not one record."""
+    try:
+        return next(csv.reader([text], delimiter=delimiter, strict=True))
+    except csv.Error:
+        return None
+
+
+_Reader = Callable[[_Lines, str], Iterator[Row]]
+_READERS: Mapping[str, _Reader] = {
+    ".json": _read_json_lines,
+    ".jsonl": _read_json_lines,
+    ".csv": _read_table,
+    ".tsv": _read_tabs,
     ".tab": _read_orange,
     ".txt": _read_plain,
 }

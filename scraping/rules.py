@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 from game.pool.rules import MAX_LENGTH, MIN_LENGTH, has_link, has_markup, is_manual_retweet, is_surely_other_language, normalise
 
+# Longer than any post with its links and entities: not worth a look at its words.
+MAX_RAW_LENGTH = 8_000
+
 
 class Drop(StrEnum):
     """Why a post is not kept."""
@@ -47,6 +50,8 @@ class Cleaning:
     trailing_links: Literal["drop", "strip"] = "drop"
 
 
+# Twitter cut at 140 characters, in the middle of a word, until 2016; a long SMS came in parts, with a header each.
+_CUT_OFF = re.compile(r"(?s).{136} \.{3}|.{139}…|\x05\x00\x03.*")
 _TRAILING_LINK = re.compile(r"(?i)\s*(?:https?://|pic\.twitter\.com/|(?<!\w)t\.co/)[^\s]*$")
 
 
@@ -56,6 +61,8 @@ def clean(post: Post, cleaning: Cleaning) -> str | Drop:
     The order of the checks is the order in which reasons are counted: what a post *is*
     (retweet, reply) comes before what is wrong with its text.
     """
+    if len(post.text) > MAX_RAW_LENGTH:
+        return Drop.TOO_LONG
     text = whole = normalise(post.text)
     if post.is_retweet or is_manual_retweet(text):
         return Drop.RETWEET
@@ -66,7 +73,7 @@ def clean(post: Post, cleaning: Cleaning) -> str | Drop:
     if has_link(text):
         return Drop.LINK
     # Where a link followed the ellipsis, the platform cut the post; elsewhere a person typed it.
-    if text != whole and text.endswith("..."):
+    if _CUT_OFF.fullmatch(post.text.strip()) or (text != whole and text.endswith("...")):
         return Drop.TRUNCATED
     if has_markup(text):
         return Drop.MARKUP

@@ -6,15 +6,15 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from django.db import transaction
-
 from game.pool.models import Author, Category, Kind, Status
-from game.pool.services import NewTweet, add_tweets, get_author
+from game.pool.services import NewTweet, OtherKind, add_tweets, get_author
 from scraping.formats import UnreadableFile, read_posts
 from scraping.rules import Cleaning, Drop, Post, clean
 
-# Rows that are cleaned and stored in one transaction.
+# Rows that are stored in one statement.
 CHUNK = 2_000
+# Lines between two looks at how far we are.
+PROGRESS_LINES = 2_000
 # Broken lines that are named one by one; all are counted.
 NAMED_LINES = 20
 
@@ -26,6 +26,13 @@ class ImportReport:
     kept: int = 0
     dropped: Counter[Drop] = field(default_factory=Counter)
     broken_lines: list[str] = field(default_factory=list)
+    # Handles asked for that had a post, in small letters.
+    authors_met: set[str] = field(default_factory=set)
+
+    @property
+    def unnamed_lines(self) -> int:
+        """How many broken lines are counted but not named."""
+        return self.dropped[Drop.BROKEN] - len(self.broken_lines)
 
     def note_broken(self, where: str) -> None:
         """Count a broken line, and name it if not too many are named already."""
@@ -45,57 +52,84 @@ def import_file(
     report: ImportReport | None = None,
     progress: Callable[[int], None] = lambda position: None,
 ) -> ImportReport:
-    """Import the posts of one file into `category`, a chunk a transaction, and say what became of each.
+    """Import the posts of one file into `category`, and say what became of each.
 
     `handle` names the author where the file doesn't; `only` keeps the posts of these handles alone.
-    `progress` is told the position in the file, in bytes, after each chunk. Running it again adds
-    nothing; after an interruption it adds what is missing. Raises UnreadableFile.
+    `progress` is told the position in the file, in bytes, now and then. Running it again adds
+    nothing; after an interruption it adds what is missing. Raises UnreadableFile, with all that
+    came before stored.
     """
     report = report or ImportReport()
-    wanted = {name.lstrip("@").casefold() for name in only}
-    authors: dict[tuple[str, str], Author] = {}
-    chunk: list[tuple[Post, str]] = []
+    sieve = _Sieve(cleaning, frozenset(name.lstrip("@").casefold() for name in only), report)
+    chunk: list[NewTweet] = []
 
     def store() -> None:
-        with transaction.atomic():
-            news = add_tweets(category=category, tweets=[_new_tweet(post, text, authors) for post, text in chunk], status=status)
+        news = add_tweets(category=category, tweets=chunk, status=status)
         report.kept += sum(news)
         report.dropped[Drop.DUPLICATE] += len(news) - sum(news)
         chunk.clear()
 
     try:
         with path.open("rb") as raw:
-            try:
-                for count, (number, post) in enumerate(read_posts(path, raw, handle=handle or category.slug), 1):
-                    if isinstance(post, str):
-                        report.note_broken(f"{path.name}, line {number}: {post}.")
-                        continue
-                    if wanted and post.handle.casefold() not in wanted:
-                        report.dropped[Drop.OTHER_AUTHOR] += 1
-                        continue
-                    cleaned = clean(post, cleaning)
-                    if isinstance(cleaned, Drop):
-                        report.dropped[cleaned] += 1
-                    else:
-                        chunk.append((post, cleaned))
-                    if len(chunk) >= CHUNK:
-                        store()
-                    if count % CHUNK == 0:
-                        progress(raw.tell())
-            finally:
-                store()
+            for count, (number, post) in enumerate(read_posts(path, raw, handle=handle or category.slug), 1):
+                if count % PROGRESS_LINES == 0:
+                    progress(raw.tell())
+                try:
+                    tweet = sieve.sift(post)
+                except _BrokenLine as broken:
+                    report.note_broken(f"{path.name}, line {number}: {broken}.")
+                    continue
+                if tweet:
+                    chunk.append(tweet)
+                if len(chunk) >= CHUNK:
+                    store()
             progress(raw.seek(0, io.SEEK_END))
     except OSError as error:
         raise UnreadableFile(f"{path}: {error.strerror or error}.") from error
+    except UnreadableFile:
+        store()
+        raise
+    store()
     return report
 
 
-def _new_tweet(post: Post, text: str, authors: dict[tuple[str, str], Author]) -> NewTweet:
-    # Handles differ in case between sources; they name one account.
-    key = (post.platform, post.handle.casefold())
-    if key not in authors:
-        authors[key] = get_author(kind=Kind.HUMAN, platform=post.platform, handle=key[1], name=post.name or post.handle)
-    return NewTweet(author=authors[key], text=text, posted_at=post.posted_at, facts=post.facts)
+class _BrokenLine(Exception):
+    """A line that no post can be made of; the message says why."""
+
+
+@dataclass(slots=True)
+class _Sieve:
+    """Cleans posts one by one, and counts what it does not let through."""
+
+    cleaning: Cleaning
+    only: frozenset[str]
+    report: ImportReport
+    authors: dict[tuple[str, str], Author] = field(default_factory=dict)
+
+    def sift(self, post: Post | str) -> NewTweet | None:
+        """Return what is to be stored of a post; raise _BrokenLine for what is not one."""
+        if isinstance(post, str):
+            raise _BrokenLine(post)
+        # Handles differ in case between sources; they name one account.
+        handle = post.handle.casefold()
+        if self.only and handle not in self.only:
+            self.report.dropped[Drop.OTHER_AUTHOR] += 1
+            return None
+        self.report.authors_met |= self.only & {handle}
+        text = clean(post, self.cleaning)
+        if isinstance(text, Drop):
+            self.report.dropped[text] += 1
+            return None
+        return NewTweet(author=self._author(post, handle), text=text, posted_at=post.posted_at, facts=post.facts)
+
+    def _author(self, post: Post, handle: str) -> Author:
+        key = (post.platform, handle)
+        if key not in self.authors:
+            try:
+                self.authors[key] = get_author(kind=Kind.HUMAN, platform=post.platform, handle=handle, name=post.name or post.handle)
+            except OtherKind as error:
+                raise _BrokenLine(f"names an author that is no human here: {error}") from error
+        return self.authors[key]
 
 
 def outcome_rows(report: ImportReport) -> Sequence[tuple[str, int]]:

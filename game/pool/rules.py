@@ -4,6 +4,7 @@ import hashlib
 import html
 import re
 import unicodedata
+from html.entities import html5
 
 import pycld2
 
@@ -13,19 +14,23 @@ MIN_LENGTH = 25
 # X's longest ordinary post is 280; anything much longer is a different kind of text.
 MAX_LENGTH = 400
 
+# Single quotes, double quotes, hyphens and dashes, the ellipsis, full-width marks.
 _PLAIN = str.maketrans(
     {
-        **dict.fromkeys("‘’‚‛′`´", "'"),
-        **dict.fromkeys("“”„‟″«»", '"'),
-        **dict.fromkeys("‐‑‒", "-"),
-        **dict.fromkeys("–—―", "-"),
-        "…": "...",
-        "！": "!",
-        "？": "?",
+        **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032`\u00b4", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb", '"'),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015", "-"),
+        "\u2026": "...",
+        "\uff01": "!",
+        "\uff1f": "?",
     }
 )
-# Format characters that show nothing, less the joiner that emoji are made with (U+200D).
-_INVISIBLE = re.compile("[\u00ad\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffc\ufffd\x00-\x08\x0e-\x1f\x7f-\x9f]")
+# What shows nothing or a box: format and control characters less the joiner that emoji are made with (U+200D),
+# halves of a character that was cut in two (which no database takes), and the characters of one maker's fonts.
+_INVISIBLE = re.compile(
+    "[\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufffc\ufffd\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ue000-\uf8ff]"
+)
+_ENTITY = re.compile(r"&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _SPACE = re.compile(r"\s+")
 _NOT_WORD = re.compile(r"[\W_]+")
 
@@ -33,19 +38,22 @@ _NOT_WORD = re.compile(r"[\W_]+")
 def normalise(text: str) -> str:
     """Return `text` with entities decoded, quotes and dashes plain, white space single.
 
-    Entities are decoded up to three times: posts that passed through several tools carry
-    `&amp;amp;`. The result is a fixed point: normalising it again changes nothing.
+    The result is a fixed point: normalising it again changes nothing. So entities are decoded
+    however often they were encoded; posts that passed through several tools carry `&amp;amp;`.
     """
-    for _ in range(8):
-        before, text = text, _normalise_once(text)
-        if text == before:
-            break
+    while (plainer := _normalise_once(text)) != text:
+        text = plainer
     return text
 
 
 def _normalise_once(text: str) -> str:
-    text = unicodedata.normalize("NFC", html.unescape(text)).translate(_PLAIN)
+    text = unicodedata.normalize("NFC", _ENTITY.sub(_decode_entity, text)).translate(_PLAIN)
     return _SPACE.sub(" ", _INVISIBLE.sub("", text)).strip()
+
+
+def _decode_entity(entity: re.Match[str]) -> str:
+    # Left to itself html.unescape reads "&not sure" as "¬ sure", as browsers do.
+    return html.unescape(entity[0]) if entity[1].startswith("#") else html5.get(f"{entity[1]};", entity[0])
 
 
 def fingerprint(text: str) -> bytes:
@@ -64,17 +72,24 @@ def is_for_training(mark: bytes) -> bool:
     return fraction < TRAIN_SHARE
 
 
-_TLD = "com|org|net|gov|edu|co|io|ly|me|tv|us|uk|ca|de|fr|eu|gl|be|it|info|biz|news|vc|ai|app|fm|st|gd|is|mil|int|dev|blog|live|page"
 _LINK = re.compile(
-    rf"""(?ix)
-      (?: https?\s?:\s?/ | https?:// | \bwww\.\w | \bpic\.twitter\.com )
-    | \b t\.co/
-    | (?<![@\w.]) [a-z0-9][a-z0-9-]* (?:\.[a-z0-9-]+)* \.(?:{_TLD}) / [^\s]*   # a path makes it a link
+    r"""(?ix)
+      \bhttps?\s?:\s?/ | ://\w | \bwww\.\w | \bpic\.twitter\.com
+    | (?<![@\w.]) [a-z0-9][a-z0-9-]* (?:\.[a-z0-9-]+)* \.[a-z]{2,4} / \S   # a path makes it a link
     | (?<![@\w.]) [a-z0-9][a-z0-9-]+ (?:\.[a-z0-9-]+)* \.(?:com|org|net|gov|edu) \b
     """
 )
-_MANUAL_RETWEET = re.compile(r"""(?ix) ^["'\s.]* (?:RT|MT) \b | \b(?:RT|MT)\s*:?\s*["']?\s*@\w | ^\s*["']\s*\.?\s*@\s?\w+ \s* (?:["':,-]|\s)""")
-_MARKUP = re.compile(r"(?i)&(?:[a-z]{2,8}|#\d+);|</?(?:a|b|br|p|i|div|span|img|script|strong|em|blockquote)\b[^<>]*>")
+# "RT if you agree" is a person's own words.
+_ASKING = "if|this|that|to|me|us|and|or|please|pls|plz|for|with|is|was|has|on|in|now|so"
+_MANUAL_RETWEET = re.compile(
+    rf"""(?x)
+      ^[\W_]* RT\b (?! -\w | \W* (?i:{_ASKING})\b )
+    | \b(?i:RT|MT) \s?:?\s* ["'.]* \s*@\s?\w
+    | \b(?:RT|MT) :?\s* "\w | ^MT:
+    | ^["'\s]* ["'] [\s.]* @\s?\w
+    """
+)
+_MARKUP = re.compile(r"(?i)&(?:[a-z]{2,8}|#\d+);|</?(?:a|b|br|p|i|div|span|img|script|strong|em|blockquote)(?=[\s/>])[^<>]*>")
 
 
 def has_link(text: str) -> bool:
@@ -92,16 +107,18 @@ def has_markup(text: str) -> bool:
     return bool(_MARKUP.search(text))
 
 
+# What can be told apart: ISO 639-1 codes, mostly.
+LANGUAGES = frozenset(code for _, code in pycld2.LANGUAGES)
 _MENTION_OR_TAG = re.compile(r"[@#]\w+")
 
 
 def is_surely_other_language(text: str, language: str) -> bool:
-    """Say whether `text` is in another language than `language` (ISO 639-1), beyond doubt."""
+    """Say whether `text` is in another language than `language` (one of LANGUAGES), beyond doubt."""
     # Handles and hashtags are names: they say nothing about the language round them.
     prose = _MENTION_OR_TAG.sub(" ", text)
     try:
-        reliable, _, ranked = pycld2.detect(prose, isPlainText=True, bestEffort=False)
-    except pycld2.error:  # not valid text for it: no opinion
+        reliable, _, ranked = pycld2.detect(prose, isPlainText=True, hintLanguage=language)
+    except pycld2.error:  # a language or a text that it does not know: no opinion
         return False
     _, code, percent, _ = ranked[0]
     return bool(reliable) and percent >= 80 and code not in (language, "un")

@@ -24,12 +24,13 @@ class NewTweet:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+# By fingerprint, so that two imports of the same tweets wait for each other instead of locking each other out.
 _INSERT = """
     INSERT INTO pool_tweet (category_id, author_id, kind, text, fingerprint, status, split, posted_at, facts)
     SELECT %s, author_id, kind, text, fingerprint, %s, split, posted_at, facts
       FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bytea[], %s::text[], %s::timestamptz[], %s::jsonb[])
            WITH ORDINALITY AS new (author_id, kind, text, fingerprint, split, posted_at, facts, place)
-     ORDER BY place
+     ORDER BY fingerprint, place
     ON CONFLICT (category_id, fingerprint) DO NOTHING
     RETURNING fingerprint
 """
@@ -68,11 +69,15 @@ def _split(kind: str, mark: bytes) -> str:
     return Split.TRAIN if kind == Kind.HUMAN and rules.is_for_training(mark) else Split.PLAY
 
 
+class OtherKind(Exception):
+    """An author that exists, but is human where a machine was meant or the other way round."""
+
+
 def get_author(*, kind: str, platform: str, handle: str, name: str = "") -> Author:
-    """Return the author, creating it on first sight; refuse to change its kind."""
+    """Return the author, creating it on first sight; raise OtherKind rather than change what it is."""
     author, _ = Author.objects.get_or_create(platform=platform, handle=handle, defaults={"kind": kind, "name": name})
     if author.kind != kind:
-        raise ValueError(f"{author} is {author.kind}, not {kind}")
+        raise OtherKind(f"{author} is {author.kind}, not {kind}")
     return author
 
 

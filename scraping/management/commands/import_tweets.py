@@ -1,56 +1,59 @@
-import sys
+import re
 import time
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
+from django.db import OperationalError
 from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
 from game.pool.models import Category, Status
-from scraping.formats import UnreadableFile
+from game.pool.rules import LANGUAGES
+from scraping.formats import UnreadableFile, check_format
 from scraping.rules import Cleaning
 from scraping.services import ImportReport, import_file, outcome_rows
 
+SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+SECONDS_BETWEEN_LINES = 5.0
+
 
 class Command(BaseCommand):
-    help = "Import tweets into a category from twint JSON lines (.json, .jsonl), CSV, Orange tab or plain text files, also .gz, .xz, .bz2."
+    help = (
+        "Import tweets into a category from JSON lines (.jsonl, .json), .csv, .tsv, Orange .tab or plain .txt files, also .gz, .xz, .bz2."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("category", help="slug; made if it does not exist")
+        parser.add_argument("category", help="slug, as in donald-trump; made if it does not exist")
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
         parser.add_argument("--approve", action="store_true", help="approve what is kept; else it waits for a moderator")
         parser.add_argument("--author", action="append", default=[], metavar="HANDLE", help="keep this author's posts only (repeatable)")
-        parser.add_argument("--handle", default="", help="who wrote the posts of a file that doesn't say (default: the category)")
-        parser.add_argument("--language", help="ISO 639-1 code that a new category gets (default: en)", default="en")
+        parser.add_argument("--handle", default="", help="who wrote the posts that don't say (default: the category)")
+        parser.add_argument("--language", metavar="CODE", help="ISO 639-1 code that a new category gets (default: en)")
         parser.add_argument(
-            "--trailing-links", choices=("drop", "strip"), default=settings.IMPORT_TRAILING_LINKS, help="posts that end in a link"
+            "--trailing-links",
+            choices=("drop", "strip"),
+            default=settings.IMPORT_TRAILING_LINKS,
+            help="leave posts that end in a link out, or take the link off (default: %(default)s)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        missing = [str(path) for path in options["files"] if not path.is_file()]
-        if missing:
-            raise CommandError(f"No such file: {', '.join(missing)}. Nothing was imported.")
-        slug = options["category"]
-        if not slug.replace("-", "").isalnum() or not slug.isascii() or slug != slug.lower():
-            raise CommandError(f"{slug!r} can't be a category: use small letters, digits and hyphens, as in donald-trump.")
-        category, _ = Category.objects.get_or_create(
-            slug=slug, defaults={"name": slug.replace("-", " ").title(), "language": options["language"]}
-        )
-        cleaning = Cleaning(language=category.language, trailing_links=options["trailing_links"])
         report = ImportReport()
         try:
             for path in options["files"]:
-                with _Progress(path, self.stderr.isatty()) as progress:
+                _check(path)
+            category = _get_category(options["category"], options["language"])
+            for path in options["files"]:
+                with _Progress(path, self.stderr) as progress:
                     import_file(
                         category=category,
                         path=path,
-                        cleaning=cleaning,
+                        cleaning=Cleaning(language=category.language, trailing_links=options["trailing_links"]),
                         status=Status.APPROVED if options["approve"] else Status.PENDING,
-                        handle=options["handle"],
+                        handle=options["handle"].lstrip("@"),
                         only=options["author"],
                         report=report,
                         progress=progress,
@@ -58,14 +61,22 @@ class Command(BaseCommand):
         except UnreadableFile as error:
             self._print(report)
             raise CommandError(str(error)) from error
+        except OperationalError as error:
+            self._print(report)
+            raise CommandError(f"The database does not answer ({' '.join(str(error).split())}). Run it again for the rest.") from error
         except KeyboardInterrupt:
             self._print(report)
             raise CommandError("Interrupted: what is counted as kept is stored. Run it again for the rest.") from None
         self._print(report)
+        for handle in options["author"]:
+            if handle.lstrip("@").casefold() not in report.authors_met:
+                self.stderr.write(f"No post is by {handle}.")
 
     def _print(self, report: ImportReport) -> None:
         for line in report.broken_lines:
             self.stderr.write(line)
+        if unnamed := report.unnamed_lines:
+            self.stderr.write(f"... and {unnamed:,} more broken lines.")
         table = Table("what", "posts")
         table.columns[1].justify = "right"
         for name, count in outcome_rows(report):
@@ -73,24 +84,45 @@ class Command(BaseCommand):
         Console(file=self.stdout, width=60).print(table)  # type: ignore[arg-type]
 
 
-class _Progress:
-    """A bar on a terminal, a plain line every five seconds elsewhere; called with a position in bytes."""
+def _check(path: Path) -> None:
+    if not path.is_file():
+        raise CommandError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}. Nothing was imported.")
+    try:
+        check_format(path)
+    except UnreadableFile as error:
+        raise CommandError(f"{error} Nothing was imported.") from error
 
-    def __init__(self, path: Path, on_terminal: bool) -> None:
-        self.path, self.size = path, max(path.stat().st_size, 1)
-        self.bar = tqdm(total=self.size, unit="B", unit_scale=True, desc=path.name) if on_terminal else None
+
+def _get_category(slug: str, language: str | None) -> Category:
+    longest = Category._meta.get_field("slug").max_length or 0
+    if not SLUG.fullmatch(slug) or len(slug) > longest:
+        raise CommandError(f"{slug!r} can't be a category: use small letters, digits and hyphens, {longest} at most, as in donald-trump.")
+    if language and language not in LANGUAGES:
+        raise CommandError(f"{language!r} is no language that can be told from others: use an ISO 639-1 code such as en, de or pt.")
+    category, _ = Category.objects.get_or_create(slug=slug, defaults={"name": slug.replace("-", " ").title(), "language": language or "en"})
+    if language and category.language != language:
+        raise CommandError(f"The category {slug} is in {category.language!r} already: leave --language out. Nothing was imported.")
+    return category
+
+
+class _Progress:
+    """A bar on a terminal, a plain line every few seconds elsewhere; called with a position in bytes."""
+
+    def __init__(self, path: Path, out: OutputWrapper) -> None:
+        self.path, self.out, self.size = path, out, max(path.stat().st_size, 1)
+        self.bar = tqdm(total=self.size, unit="B", unit_scale=True, desc=path.name) if out.isatty() else None
         self.said_at = time.monotonic()
 
     def __enter__(self) -> "_Progress":
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self.bar:
+        if self.bar is not None:
             self.bar.close()
 
     def __call__(self, position: int) -> None:
-        if self.bar:
+        if self.bar is not None:
             self.bar.update(position - self.bar.n)
-        elif time.monotonic() - self.said_at >= 5:
+        elif time.monotonic() - self.said_at >= SECONDS_BETWEEN_LINES:
             self.said_at = time.monotonic()
-            print(f"{self.path.name}: {position / self.size:.0%}", file=sys.stderr)
+            self.out.write(f"{self.path.name}: {position / self.size:.0%}")

@@ -1,0 +1,118 @@
+"""What one record of a file says, whatever its source calls the fields; ValueError says what is wrong with it."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from game.pool.rules import normalise
+from scraping.rules import Post
+
+# The names that twint, X, Orange and spreadsheets give to one thing; the first that has a value counts.
+TEXT = ("tweet", "text", "full_text", "content")
+_HANDLE = ("username", "handle", "screen_name", "author")
+_LIKES = ("likes", "likes_count", "favorite_count", "favorite count")
+_SHARES = ("shares", "retweets_count", "retweet_count", "retweet count")
+_RETWEET = ("retweet", "is retweet", "is_retweet")
+_TIME = ("posted_at", "created_at")
+
+# As wide as the columns of the table of authors.
+MAX_NAME_LENGTH = 120
+MAX_LINK_LENGTH = 300
+_WEB_ADDRESS = re.compile(r"https?://[^\s\"<>]+")
+_STATUS_ID = re.compile(r"/status(?:es)?/([0-9]{1,20})\b")
+_OFFSET = re.compile(r"[+-]\d\d:?\d\d")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def read_record(record: Mapping[str, Any], *, handle: str) -> Post:
+    """Return the post that `record` describes; `handle` is its author where it names none."""
+    if not any(name in record for name in TEXT):
+        raise ValueError(f"has no {', '.join(TEXT)}")
+    link = _link(record.get("link"))
+    # `id` may have been rounded by a browser on its way here; the one in the link never is.
+    own_id = found[1] if (found := _STATUS_ID.search(link)) else _number(record.get("id"))
+    opener = _number(record.get("conversation_id"))
+    facts = {"likes": _count(record, _LIKES), "shares": _count(record, _SHARES), "link": link, "source_id": own_id}
+    return Post(
+        text=_words(_first(record, TEXT), "text"),
+        handle=_handle(record) or handle,
+        name=normalise(_words(record.get("name"), "name"))[:MAX_NAME_LENGTH],
+        posted_at=_time(record),
+        is_retweet=str(_first(record, _RETWEET)).casefold() in ("true", "1", "yes", "t"),
+        is_reply=bool(own_id and opener and own_id != opener),
+        facts={name: value for name, value in facts.items() if value not in (None, "")},
+    )
+
+
+def _first(record: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((record[name] for name in names if record.get(name) not in (None, "")), None)
+
+
+def _words(value: Any, what: str) -> str:
+    if value is None or value != value:  # NaN, as pandas writes a missing value
+        return ""
+    if not isinstance(value, str):
+        raise ValueError(f"has a {what} that is not text")
+    return value
+
+
+def _handle(record: Mapping[str, Any]) -> str:
+    handle = normalise(_words(_first(record, _HANDLE), "username")).lstrip("@ ")
+    if len(handle) > MAX_NAME_LENGTH:
+        raise ValueError(f"has a username longer than {MAX_NAME_LENGTH} characters")
+    return handle
+
+
+def _count(record: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
+    value = _first(record, names)
+    if value is None or value != value:
+        return None
+    try:
+        count = value if isinstance(value, int) else int(float(value))
+    except (TypeError, ValueError, OverflowError):
+        count = -1
+    # JSON can't hold larger whole numbers.
+    if not 0 <= count < 2**53:
+        raise ValueError(f"has {names[0]} that are not a number: {str(value)[:40]!r}")
+    return count
+
+
+def _link(value: Any) -> str:
+    """Return the address that the reveal may link to; nothing for what is not one, such as javascript:."""
+    if isinstance(value, str) and len(value) <= MAX_LINK_LENGTH and _WEB_ADDRESS.fullmatch(link := normalise(value)):
+        return link
+    return ""
+
+
+def _number(value: Any) -> str:
+    """Return the digits of the id in `value`; nothing for what is not one."""
+    digits = str(value or "")
+    return digits if re.fullmatch(r"[0-9]{1,20}", digits) else ""
+
+
+def _time(record: Mapping[str, Any]) -> datetime | None:
+    stamp = _first(record, _TIME)
+    date, clock, zone = (str(record.get(name) or "") for name in ("date", "time", "timezone"))
+    together = f"{date} {clock}{zone if _OFFSET.fullmatch(zone) else ''}" if date and clock else date or clock
+    stamps = [value for value in (stamp, together) if value not in (None, "") and value == value]
+    for value in stamps:
+        if moment := _moment(value):
+            return moment
+    if stamps:
+        raise ValueError(f"has a time that can't be read: {str(stamps[0])[:40]!r}")
+    return None
+
+
+def _moment(value: Any) -> datetime | None:
+    """Return the time in UTC that `value` is: milliseconds since 1970 or ISO 8601; None where it is neither, or absurd."""
+    try:
+        if isinstance(value, int | float) or (isinstance(value, str) and value.isdecimal() and len(value) > len("20200531")):
+            moment = _EPOCH + timedelta(milliseconds=float(value))
+        else:
+            stated = datetime.fromisoformat(str(value).strip().removesuffix(" UTC"))
+            moment = stated.astimezone(UTC) if stated.tzinfo else stated.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+    # Seconds read as milliseconds end up in January 1970.
+    return moment if 1990 <= moment.year < 2100 else None
