@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from game.pool.models import Category, Kind, Status, Tweet
+from game.pool.services import get_author
 from generation.models import ModelVersion
 from generation.services import register_starter_models
 from scraping.rules import Cleaning, Drop
@@ -72,6 +73,8 @@ def _is_loaded(category: StarterCategory) -> bool:
 @transaction.atomic
 def _import(starter: StarterCategory, path: Path) -> ImportReport:
     category, _ = Category.objects.get_or_create(slug=starter.slug, defaults={"name": starter.name, "description": starter.description})
+    # The file knows the handle alone.
+    get_author(kind=Kind.HUMAN, platform="twitter", handle=starter.handle, name=starter.name)
     cleaning = Cleaning(language=category.language, trailing_links="strip")
     return import_file(category=category, path=path, cleaning=cleaning, status=Status.APPROVED, only=[starter.handle])
 

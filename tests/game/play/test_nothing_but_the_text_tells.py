@@ -16,6 +16,8 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from tests.stack import Stack
+
 CARDS = 2_000
 HTMX = {"HX-Request": "true"}
 # With 1,000 cards of each kind an AUC of pure chance has a standard deviation of 0.013 (Hanley and
@@ -114,12 +116,12 @@ def detect(recordings: list[Recording]) -> dict[str, float]:
 
 
 @pytest.fixture(scope="module")
-def recordings(game) -> list[Recording]:
+def recordings(starter: Stack) -> list[Recording]:
     """Play both starter categories, some rounds per player."""
     recorded: list[Recording] = []
     while len(recorded) < CARDS:
         category = ("donald-trump", "hillary-clinton")[len(recorded) // 50 % 2]
-        recorded += play(game.base_url, category, rounds=5, first_round=len(recorded) // 10)
+        recorded += play(starter.base_url, category, rounds=5, first_round=len(recorded) // 10)
     return recorded
 
 
