@@ -119,8 +119,10 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_ROUTES = {"generation.tasks.*": {"queue": "generation"}}
 CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_TASK_TIME_LIMIT = 300
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600, "global_keyprefix": "birdorbot."}
-if not CELERY_TASK_SOFT_TIME_LIMIT < CELERY_TASK_TIME_LIMIT < CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"]:
+# After so long Redis hands a task that nobody acknowledged to another worker.
+VISIBILITY_TIMEOUT = 600
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": VISIBILITY_TIMEOUT, "global_keyprefix": "birdorbot."}
+if not CELERY_TASK_SOFT_TIME_LIMIT < CELERY_TASK_TIME_LIMIT < VISIBILITY_TIMEOUT:
     raise ImproperlyConfigured("Celery needs: soft time limit < time limit < visibility timeout.")
 
 # --- Generation ----------------------------------------------------------------------------

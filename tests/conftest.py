@@ -20,6 +20,7 @@ if settings.configured:
 # Before Django reads its settings, and whatever the shell says: tests must never reach a database that somebody uses.
 VAR = Path(tempfile.mkdtemp(prefix="birdorbot-test-"))
 VAR.chmod(0o711)  # PostgreSQL runs as a user of its own when we are root
+(VAR / "static").mkdir()
 os.environ.update(
     VAR=str(VAR),
     DATABASE_URL=addresses.database_url(VAR),

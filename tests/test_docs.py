@@ -37,7 +37,9 @@ def test_every_dependency_has_its_reason() -> None:
 def test_every_dependency_is_pinned() -> None:
     for path in (ROOT / "requirements").glob("*.txt"):
         for line in path.read_text().splitlines():
-            assert not line or line.startswith(("#", "-r")) or re.match(r"[\w.-]+(\[[\w,-]+\])?==[\w.]+( --hash=sha256:\w{64})?$", line), line
+            assert not line or line.startswith(("#", "-r")) or re.match(r"[\w.-]+(\[[\w,-]+\])?==[\w.]+( --hash=sha256:\w{64})?$", line), (
+                line
+            )
 
 
 def routes(patterns, prefix: str = "/") -> set[str]:
@@ -82,7 +84,12 @@ def test_every_live_topic_is_documented() -> None:
 def test_commands_and_links_on_the_page_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    commands = {path.stem for path in ROOT.rglob("management/commands/*.py")} | {"createsuperuser", "migrate", "changepassword", "collectstatic"}
+    commands = {path.stem for path in ROOT.rglob("management/commands/*.py")} | {
+        "createsuperuser",
+        "migrate",
+        "changepassword",
+        "collectstatic",
+    }
     for target in re.findall(r"(?:`|^)make ([a-z]+)", text, re.MULTILINE):
         assert target in targets
     for command in re.findall(r"manage\.py ([a-z_]+)", text):

@@ -91,7 +91,9 @@ def test_rooms_import_only_what_stands_before_them(module: str) -> None:
     for line, name in imports(MODULES[module]):
         if name.startswith(f"{app}."):
             other = name.removeprefix(f"{app}.").split(".")[0]
-            later = {"views", "consumers", "admin", "tasks", "urls", "forms", "management"} | ({"services"} if room != "services" else set())
+            later = {"views", "consumers", "admin", "tasks", "urls", "forms", "management"} | (
+                {"services"} if room != "services" else set()
+            )
             assert other not in later, f"{MODULES[module]}:{line}: {room} may not import {name}"
             if room in ("rules", "models"):
                 assert other in ROOMS[room] | {room}, f"{MODULES[module]}:{line}: {room} may not import {name}"

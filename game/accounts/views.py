@@ -16,7 +16,7 @@ from game.accounts.services import attach_player, rename_player
 from game.limits import limited
 
 
-@method_decorator(limited("RATE_SIGN_IN"), name="dispatch")
+@method_decorator(limited("RATE_SIGN_IN"), name="dispatch")  # type: ignore[arg-type]  # LoginView answers with nothing but HttpResponse
 class SignInView(LoginView):
     """Sign in: anybody may."""
 

@@ -41,6 +41,7 @@ class Room:
         self.sockets: set[Socket] = set()
         self.frame = ""
         self.changed = asyncio.Event()
+        self.closing: set[asyncio.Task[None]] = set()
         self.task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
@@ -89,9 +90,13 @@ class Room:
         done, late = await asyncio.wait(sends, timeout=SEND_TIMEOUT_SECONDS)
         for send in late:
             send.cancel()
-        for send in [*late, *(send for send in done if send.exception())]:
-            self.sockets.discard(sends[send])
-            asyncio.create_task(sends[send].cut_off())
+        lost = [sends[send] for send in [*late, *(send for send in done if send.exception())]]
+        self.sockets.difference_update(lost)
+        # Closing may wait for a client that takes nothing, too; the room does not.
+        for socket in lost:
+            closing = asyncio.create_task(socket.cut_off())
+            self.closing.add(closing)
+            closing.add_done_callback(self.closing.discard)
 
 
 class Hub:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -69,7 +70,7 @@ def _fill(
         missing = [place for place in range(len(draws)) if place not in drawn]
         if not missing:
             return
-        parameters = {
+        parameters: dict[str, Any] = {
             "kinds": [draws[place].kind for place in missing],
             # The coin stays; only where to look is drawn anew.
             "keys": [draws[place].key if attempt == 0 else rng.random() for place in missing],

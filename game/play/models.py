@@ -1,7 +1,7 @@
 """Rounds, cards, guesses, and the counts that pages read."""
 
 from django.db import models
-from django.db.models import FloatField, Value
+from django.db.models import ExpressionWrapper, FloatField, Value
 from django.db.models.functions import Cast, Greatest, Now, Sqrt
 
 from game.accounts.models import Player
@@ -62,12 +62,12 @@ class Tally(models.Model):
     said_machine = models.PositiveIntegerField(default=0)
 
 
-def _wilson_lower() -> models.expressions.Combinable:
+def _wilson_lower() -> models.Expression:
     """Return `rules.wilson_interval(right, guesses)[0]` as SQL; a test holds the two equal."""
     z2 = rules.Z_95**2
     right, guesses = Cast("right", FloatField()), Cast("guesses", FloatField())
     half = Value(rules.Z_95) * Sqrt(right * (guesses - right) / Greatest(guesses, Value(1.0)) + Value(z2 / 4))
-    return (right + Value(z2 / 2) - half) / (guesses + Value(z2))
+    return ExpressionWrapper((right + Value(z2 / 2) - half) / (guesses + Value(z2)), output_field=FloatField())
 
 
 class Standing(models.Model):
@@ -81,5 +81,7 @@ class Standing(models.Model):
     strength = models.GeneratedField(expression=_wilson_lower(), output_field=models.FloatField(), db_persist=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["player", "category"], nulls_distinct=False, name="one_standing_per_player_and_category")]
+        constraints = [
+            models.UniqueConstraint(fields=["player", "category"], nulls_distinct=False, name="one_standing_per_player_and_category")
+        ]
         indexes = [models.Index(fields=["category", "-strength", "-guesses"], name="standing_rank")]

@@ -1,6 +1,7 @@
 """What the pages of the game read. Nothing here writes."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.core.cache import cache
@@ -113,7 +114,7 @@ def _read_shares(category: Category | None) -> dict[str, float | None]:
     key = f"shares:{category.pk if category else 'all'}"
     try:
         if shares := cache.get(key):
-            return shares  # type: ignore[no-any-return]
+            return shares
     except (RedisError, OSError):
         pass  # counted anew below
     tallies = Tally.objects.filter(tweet__category=category) if category else Tally.objects.all()
@@ -125,8 +126,6 @@ def _read_shares(category: Category | None) -> dict[str, float | None]:
     for kind, name, wrong in ((Kind.MACHINE, "machine_taken_for_human", 0), (Kind.HUMAN, "human_taken_for_machine", 1)):
         counts = said.get(kind, (0, 0))
         shares[name] = counts[wrong] / sum(counts) if sum(counts) else None
-    try:
+    with suppress(RedisError, OSError):
         cache.set(key, shares, SHARES_SECONDS)
-    except (RedisError, OSError):
-        pass
     return shares

@@ -146,7 +146,7 @@ def submit_guess(*, card: Card, verdict: str, now: datetime) -> bool:
     }
     with connection.cursor() as cursor:
         cursor.execute(_STORE, parameters)
-        stored = cursor.fetchone() == (1,)
+        stored = bool(cursor.fetchone()[0])
     if stored:
         # Inside a transaction the news would come before the fact.
         transaction.on_commit(lambda: announce(topic=LEADERBOARD, keys=(EVERY_CATEGORY, category.slug)))

@@ -1,7 +1,6 @@
 """Pages of the game. Everybody may play; a card answers only to the player it was dealt to."""
 
 import random
-from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render

@@ -11,7 +11,7 @@ from game.pool.models import Author, Category, ModerationEvent, Status, Tweet
 from game.pool.services import moderate_tweets
 
 
-class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnly(admin.ModelAdmin):
     """Nothing is added, changed or deleted here by form."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -25,7 +25,7 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Category)
-class CategoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class CategoryAdmin(admin.ModelAdmin):
     list_display = ("name", "slug", "language", "active")
     prepopulated_fields = {"slug": ("name",)}
 

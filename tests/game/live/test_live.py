@@ -123,7 +123,7 @@ async def test_a_hundred_changes_become_few_frames_and_the_last_state_arrives(co
     started = time.monotonic()
     for _ in range(100):
         await change(counter)
-    frames = []
+    frames: list[str] = []
     while not frames or "100" not in frames[-1]:
         frames.append(await socket.frame(timeout=5))
     assert len(frames) <= 2 + (time.monotonic() - started) / hub_module.MIN_INTERVAL_SECONDS

@@ -65,7 +65,9 @@ def test_no_player_sees_a_tweet_twice_before_the_pool_is_exhausted(fill: Callabl
         seen = list(Card.objects.filter(player=player).values_list("tweet_id", flat=True))
         assert len(seen) == len(set(seen))
     # It said so only when fewer than a round's worth of one kind was left.
-    kinds = Counter(Tweet.objects.filter(pk__in=Card.objects.filter(player=player).exclude(round=round_).values("tweet")).values_list("kind", flat=True))
+    kinds = Counter(
+        Tweet.objects.filter(pk__in=Card.objects.filter(player=player).exclude(round=round_).values("tweet")).values_list("kind", flat=True)
+    )
     assert max(kinds.values()) > 40 - 10
 
 
@@ -90,7 +92,9 @@ def test_a_round_is_drawn_in_one_query_when_nothing_clashes(fill: Callable[..., 
     counts = set()
     for size in (30, 300):
         category = fill(f"size-{size}", human=size, machine=size)
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
             draw(category, seed=6, count=1)
         counts.add(len(queries))
     assert counts == {1}

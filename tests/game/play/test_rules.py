@@ -1,4 +1,5 @@
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ def test_each_draw_is_a_coin_of_its_own() -> None:
     humans = [draw.kind == "human" for draw in draws]
     assert abs(sum(humans) / 20_000 - 0.5) < 0.02
     # Nothing learnt from the card before: it is followed by its like half of the time.
-    assert abs(sum(a == b for a, b in zip(humans, humans[1:], strict=False)) / 19_999 - 0.5) < 0.02
+    assert abs(sum(a == b for a, b in pairwise(humans)) / 19_999 - 0.5) < 0.02
 
 
 def test_the_kind_of_a_draw_does_not_depend_on_its_key() -> None:
