@@ -117,7 +117,10 @@ def test_a_batch_that_dies_before_its_commit_leaves_no_tweet(batch: Batch, monke
     assert stand(batch) == ("done", 2, 20)
 
 
-def test_a_poisoned_batch_fails_after_three_tries_with_its_error(register: Callable[..., ModelVersion]) -> None:
+def test_a_poisoned_batch_fails_after_three_tries_with_its_error(
+    register: Callable[..., ModelVersion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "CHUNK", 4)
     batch = services.create_batch(model_version=register(sampling=HOPELESS), wanted=2)
     for tries in (1, 2, 3):
         with pytest.raises(BackendError):
@@ -228,8 +231,8 @@ def test_what_the_pool_or_the_batch_holds_already_is_a_duplicate(batch: Batch, c
     done = run_batch(batch_id=batch.pk, now=NOW)
     assert done is not None
     assert stand(done) == ("done", 1, 1)
-    # It gives up at twelve samples a tweet, less than a chunk over.
-    assert 240 <= done.made < 240 + services.CHUNK
+    # It gives up at six samples a text, less than a chunk over.
+    assert 360 <= done.made < 360 + services.CHUNK
     assert done.dropped == {"duplicate": done.made - 1}
     assert Tweet.objects.get(kind=Kind.MACHINE).text == "It is a great day for all of the people here!"
 

@@ -57,7 +57,7 @@ def _active_model(slug: str) -> ModelVersion:
 
 
 class _Progress:
-    """A bar on a terminal, a plain line every five seconds elsewhere; called with the number of texts that passed."""
+    """A bar on a terminal, a plain line every five seconds elsewhere; called with the share that is done."""
 
     def __init__(self, batch: Batch, stderr: OutputWrapper) -> None:
         self.batch, self.stderr = batch, stderr
@@ -71,8 +71,8 @@ class _Progress:
         if self.bar:
             self.bar.close()
 
-    def __call__(self, passed: int) -> None:
-        done = min(passed, self.batch.wanted)
+    def __call__(self, share: float) -> None:
+        done = int(share * self.batch.wanted)
         if self.bar:
             self.bar.update(done - self.bar.n)
         elif time.monotonic() - self.said_at >= 5:
