@@ -14,6 +14,7 @@ from tqdm import tqdm
 from game.pool.models import Category, Status
 from game.pool.rules import LANGUAGES
 from scraping.formats import UnreadableFile, check_format
+from scraping.records import MAX_NAME_LENGTH
 from scraping.rules import Cleaning
 from scraping.services import ImportReport, import_file, outcome_rows
 
@@ -41,6 +42,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if len(options["handle"]) > MAX_NAME_LENGTH:
+            raise CommandError(f"--handle is longer than {MAX_NAME_LENGTH} characters.")
         report = ImportReport()
         try:
             for path in options["files"]:
