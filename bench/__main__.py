@@ -1,0 +1,61 @@
+"""`python -m bench [GROUP…]`: measure the figures of docs/bench.md, all of them or some groups."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+
+from bench import draw, guess, play, web
+from bench.game import running_game
+from bench.report import Row, build_table, write_json
+from tests.stack import Stack
+
+# Groups that share one running game, in this order; then those that bring their own.
+IN_GAME: dict[str, Callable[[Stack], list[Row]]] = {"draw": draw.measure, "guess": guess.measure, "web": web.measure}
+ALONE: dict[str, Callable[[], list[Row]]] = {"play": play.measure}
+
+
+def main() -> int:
+    """Measure, print, write VAR/bench.json; return 1 if a goal was missed."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure the figures of docs/bench.md.")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"one of {', '.join([*IN_GAME, *ALONE])}; without any, all of them")
+    groups = parser.parse_args().groups
+    if unknown := set(groups) - {*IN_GAME, *ALONE}:
+        parser.error(f"no such group: {', '.join(sorted(unknown))}")
+    results = (Path(os.environ.get("VAR") or "var") / "bench.json").resolve()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    console = Console()
+    try:
+        rows = _measure(groups or [*IN_GAME, *ALONE], console)
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        return 130
+    write_json(results, rows, keep=bool(groups))
+    console.print(build_table(rows))
+    console.print(f"Written to {results}.")
+    return 0 if all(row.met for row in rows) else 1
+
+
+def _measure(groups: list[str], console: Console) -> list[Row]:
+    rows: list[Row] = []
+    with ExitStack() as cleanup:
+        if wanted := [name for name in IN_GAME if name in groups]:
+            console.print("Starting a game and filling its pool with 1.2 million tweets: a minute or two …")
+            stack = cleanup.enter_context(running_game())
+            for name in wanted:
+                console.print(f"Measuring {name} …")
+                rows += IN_GAME[name](stack)
+    for name in ALONE:
+        if name in groups:
+            console.print(f"Measuring {name} …")
+            rows += ALONE[name]()
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())
