@@ -30,6 +30,7 @@ def render_card(card: dict[str, Any]) -> str:
         ("likelihood detector, AUC", f"{scores['likelihood_auc']:.2f}"),
         ("samples with a made-up word (people's held-out tweets)", f"{scores['made_up']:.1%} ({scores['made_up_human']:.1%})"),
         ("samples with eight words in a row from training (people's)", f"{scores['copied']:.1%} ({scores['copied_human']:.1%})"),
+        ("samples with eight words in a row from held-out tweets", f"{scores['copied_heldout']:.1%}"),
     ]
     return f"""---
 license: mit

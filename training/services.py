@@ -97,11 +97,14 @@ def write_card(*, recipe: Recipe) -> dict[str, Any]:
     known = HashedSet.from_bytes((model / "words.bin").read_bytes(), WORD_BYTES)
     runs = HashedSet.from_bytes((model / "runs.bin").read_bytes(), RUN_BYTES)
     samples, heldout = read_texts(out / "samples.jsonl"), read_texts(corpus_folder / "heldout.jsonl")
+    played = HashedSet.of((run for text in heldout for run in run_hashes(text)), RUN_BYTES)
     scores = read_json(out / "scores.json") | {
         "made_up": _share(bool(made_up_words(text, known)) for text in samples),
         "made_up_human": _share(bool(made_up_words(text, known)) for text in heldout),
         "copied": _share(is_copied(text, runs) for text in samples),
         "copied_human": _share(is_copied(text, runs) for text in heldout),
+        # What only the base can have seen.
+        "copied_heldout": _share(is_copied(text, played) for text in samples),
     }
     card = {
         "name": recipe.name,
