@@ -1,13 +1,17 @@
 import bz2
 import gzip
+import io
 import json
 import lzma
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scraping.formats import MAX_LINE_BYTES, MAX_RECORD_LINES, UnreadableFile, check_format, read_posts
 from scraping.rules import Post
@@ -213,3 +217,18 @@ def test_a_corrupt_gzip_is_refused(write: Write) -> None:
 def test_a_line_as_long_as_may_be_is_read(write: Write) -> None:
     assert rows(write("a.txt", "o" * (MAX_LINE_BYTES - 1), "owl")) == [(1, "o" * (MAX_LINE_BYTES - 1)), (2, "owl")]
     assert rows(write("a.txt", "o" * MAX_LINE_BYTES, "owl")) == [(1, "is longer than 1,048,576 bytes"), (2, "owl")]
+
+
+MARKS = [b'"', b",", b"\t", b"\n", b"\r\n", b"{", b"}", b"[", b"NaN", b"\x00", b"\xff", b"\xef\xbb\xbf"]
+LINES = [b'{"tweet": "owl"}\n', b"text,likes\n", b"text\tlikes\n", b"text\n"]
+PIECES = st.one_of(st.sampled_from(MARKS + LINES), st.binary(max_size=5))
+
+
+@given(st.sampled_from(["a.jsonl", "a.csv", "a.tsv", "a.tab", "a.txt"]), st.lists(PIECES))
+def test_any_bytes_give_rows_in_order_or_one_refusal(name: str, pieces: list[bytes]) -> None:
+    data = b"".join(pieces)
+    numbers: list[int] = []
+    with suppress(UnreadableFile):
+        numbers.extend(number for number, _ in read_posts(Path(name), io.BytesIO(data), handle="birds"))
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1:] <= [data.count(b"\n") + 1]

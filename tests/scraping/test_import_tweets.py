@@ -98,9 +98,7 @@ def test_a_new_category_gets_the_language_given_and_keeps_it(db: None, write: Wr
 
 @pytest.mark.parametrize("slug", ["Birds", "night owls", "night_owls", "-", "owls-", "b\u00e4rd", "a/b", "", "o" * 51])
 def test_what_can_not_be_a_category_is_refused(db: None, write: Write, slug: str) -> None:
-    with pytest.raises(
-        CommandError, match=r"can't be a category: use small letters, digits and hyphens, 50 at most"
-    ):
+    with pytest.raises(CommandError, match=r"can't be a category: use small letters, digits and hyphens, 50 at most"):
         command(slug, write("a.txt", sentence(1)))
     assert not Category.objects.exists()
 

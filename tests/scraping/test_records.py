@@ -1,9 +1,13 @@
+import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from scraping.records import read_record
+from scraping.records import MAX_NAME_LENGTH, read_record
 from scraping.rules import Post
 from tests.scraping.conftest import sentence, twint
 
@@ -175,3 +179,34 @@ def test_the_flag_of_a_retweet_is_read(flag: Any, is_retweet: bool) -> None:
 )
 def test_a_post_must_open_its_conversation(fields: dict[str, Any], is_reply: bool) -> None:
     assert read(**fields).is_reply is is_reply
+
+
+FIELDS = [*twint(), "date", "time", "timezone", "is retweet", "text", "author"]
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.integers(min_value=10**11, max_value=10**20),
+    st.floats(),
+    st.text(max_size=8),
+    st.sampled_from(["\x00", "\ud83d", "https://owls.example/\ud83d\x00", "2020-05-31", "20:49:28", "+9959", "-1", "1e400", "\u00b2"]),
+    st.lists(st.none(), max_size=2),
+    st.dictionaries(st.text(max_size=2), st.none(), max_size=2),
+)
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), VALUES))
+def test_any_record_is_a_post_that_a_database_takes_or_is_refused(record: dict[str, Any]) -> None:
+    try:
+        post = read_record(record, handle="birds")
+    except ValueError as error:
+        post, problem = None, str(error)
+    if post is None:
+        assert re.match(r"has (a|no|likes|shares) ", problem)
+        return
+    stored = post.handle + post.name + json.dumps(post.facts, allow_nan=False, ensure_ascii=False)
+    assert stored.encode()
+    assert "\x00" not in stored.replace("\\u0000", "\x00")
+    assert 0 < len(post.handle) <= MAX_NAME_LENGTH
+    assert len(post.name) <= MAX_NAME_LENGTH
+    assert post.posted_at is None or 1990 <= post.posted_at.astimezone(UTC).year < 2100
