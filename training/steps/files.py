@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +20,8 @@ def run_step(step: Callable[[Recipe], None]) -> None:
         step(load_recipe(Path(sys.argv[1])))
     except (StepError, OSError) as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("interrupted")
 
 
 def read_texts(path: Path) -> list[str]:
@@ -55,14 +56,19 @@ def sha256(path: Path) -> str:
 def written_aside(path: Path) -> Iterator[Path]:
     """Give a path to write a file or a folder to, which takes the place of `path` when all went well."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = path.with_name(f".{path.name}.part")
+    _remove(aside)  # of a run that was killed
     try:
         yield aside
         if path.is_dir():
-            shutil.rmtree(path)
+            _remove(path)
         aside.replace(path)
     finally:
-        if aside.is_dir():
-            shutil.rmtree(aside)
-        else:
-            aside.unlink(missing_ok=True)
+        _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -103,6 +103,9 @@ def finetune(recipe: Recipe) -> None:
     corpus = read_json(Path(recipe.corpus) / "corpus.json")
     if corpus["category"] != recipe.category:
         raise StepError(f"{recipe.corpus} holds {corpus['category']}, not {recipe.category}")
+    for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
+        if not (base / name).exists():
+            raise StepError(f"{base / name} is missing: base must be a folder in transformers format")
     device = torch.device(recipe.device)
     if device.type == "cuda" and not torch.cuda.is_available():
         raise StepError(f"device is {recipe.device!r}, and no CUDA device is here")

@@ -78,6 +78,11 @@ def test_a_corpus_of_another_category_is_refused(recipe: Recipe, tmp_path: Path)
         step.finetune(replace(recipe, category="fish", out=str(tmp_path)))
 
 
+def test_a_base_that_is_not_there_is_named(recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(StepError, match=r"nowhere/config\.json is missing: base must be a folder in transformers format"):
+        step.finetune(replace(recipe, base=str(tmp_path / "nowhere"), out=str(tmp_path)))
+
+
 def test_training_stops_when_what_is_held_back_gets_no_better(recipe: Recipe, tmp_path: Path) -> None:
     # At rate 0 no check is better than the first.
     still = replace(recipe, out=str(tmp_path), rate=0.0, patience=2)
