@@ -8,11 +8,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from bench import draw, guess, play, web
 from bench.game import running_game
-from bench.report import Row, build_table, write_json
+from bench.report import NotMeasured, Row, build_table, write_json
+from game.embedded.processes import Problem
 from tests.stack import Stack
 
 # Groups that share one running game, in this order; then those that bring their own.
@@ -21,20 +23,22 @@ ALONE: dict[str, Callable[[], list[Row]]] = {"play": play.measure}
 
 
 def main() -> int:
-    """Measure, print, write VAR/bench.json; return 1 if a goal was missed."""
+    """Measure, print, write VAR/bench.json; return 1 if a goal was missed or nothing could be measured."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure the figures of docs/bench.md.")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"one of {', '.join([*IN_GAME, *ALONE])}; without any, all of them")
     groups = parser.parse_args().groups
     if unknown := set(groups) - {*IN_GAME, *ALONE}:
         parser.error(f"no such group: {', '.join(sorted(unknown))}")
     results = (Path(os.environ.get("VAR") or "var") / "bench.json").resolve()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console()
     try:
         rows = _measure(groups or [*IN_GAME, *ALONE], console)
     except KeyboardInterrupt:
         console.print("Stopped.")
         return 130
+    except (NotMeasured, Problem, pytest.fail.Exception) as problem:
+        console.print(str(problem), markup=False)
+        return 1
     write_json(results, rows, keep=bool(groups))
     console.print(build_table(rows))
     console.print(f"Written to {results}.")
@@ -58,4 +62,6 @@ def _measure(groups: list[str], console: Console) -> list[Row]:
 
 
 if __name__ == "__main__":
+    # Ended from outside, it still ends what it started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

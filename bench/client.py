@@ -6,6 +6,8 @@ from http.client import HTTPConnection
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode
 
+from bench.report import NotMeasured
+
 _FORM = re.compile(r'hx-post="(/guess/[^"]+/)"')
 
 
@@ -30,7 +32,7 @@ class Player:
         status, page = self.get(f"/play/{category}/", htmx=True)
         form = _FORM.search(page)
         if form is None:
-            raise RuntimeError(f"No card in {category}: the game answered {status}.")
+            raise NotMeasured(f"No card in {category}: the game answered {status}.")
         return form[1]
 
     def _request(self, method: str, path: str, body: str | None, htmx: bool) -> tuple[int, str]:

@@ -4,7 +4,7 @@ import re
 from itertools import count
 
 from bench.client import Player
-from bench.report import Row
+from bench.report import NotMeasured, Row
 from bench.timing import interleave
 from tests.stack import DATABASE, Stack
 
@@ -43,14 +43,14 @@ def measure(stack: Stack) -> list[Row]:
 def _guess(player: Player, path: str) -> float:
     status, page = player.post(path, {"verdict": "human"}, htmx=True)
     if status != 200 or "You said Human" not in page:
-        raise RuntimeError(f"No reveal after a guess: the game answered {status}.")
+        raise NotMeasured(f"No reveal after a guess: the game answered {status}.")
     return player.seconds
 
 
 def _ask_floor(player: Player, tweet: int) -> float:
     status, _ = player.post("/bench/floor/", {"tweet": str(tweet), "verdict": "human"}, htmx=True)
     if status != 200:
-        raise RuntimeError(f"The bare view answered {status}.")
+        raise NotMeasured(f"The bare view answered {status}.")
     return player.seconds
 
 

@@ -8,6 +8,10 @@ from pathlib import Path
 from rich.table import Table
 
 
+class NotMeasured(Exception):
+    """What kept a figure from being measured, for the person at the terminal."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One figure. All goals are upper bounds."""

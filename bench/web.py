@@ -5,7 +5,7 @@ import json
 import psutil
 
 from bench.client import Player
-from bench.report import Row
+from bench.report import NotMeasured, Row
 from tests.stack import Stack
 
 REQUESTS = 1_000
@@ -49,7 +49,7 @@ def browse(port: int, requests: int) -> set[str]:
         for page, expected in visits:
             status, _ = player.post(page, {"verdict": "machine"}, htmx=True) if page == path else player.get(page)
             if status != expected:
-                raise RuntimeError(f"{page} answered {status} instead of {expected}.")
+                raise NotMeasured(f"{page} answered {status} instead of {expected}.")
             asked.add("/guess/" if page == path else "reveal" if page == reveal else page)
         made += 1 + len(visits)
         player.connection.close()
