@@ -31,7 +31,8 @@ class Card(models.Model):
     """A tweet on the table. Its token is random and says nothing."""
 
     token = models.CharField(max_length=22, unique=True, default=rules.new_token)
-    round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="cards")
+    # Where db_index is off, a constraint or index below begins with the column.
+    round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="cards", db_index=False)
     # Repeated from the round: the draw asks "has this player seen this tweet" with one index look-up.
     player = models.ForeignKey(Player, on_delete=models.CASCADE, db_index=False)
     tweet = models.ForeignKey(Tweet, on_delete=models.PROTECT)
@@ -73,8 +74,8 @@ def _wilson_lower() -> models.Expression:
 class Standing(models.Model):
     """A player's guesses in a category, or in all of them (`category` null)."""
 
-    player = models.ForeignKey(Player, on_delete=models.CASCADE, related_name="standings")
-    category = models.ForeignKey(Category, null=True, on_delete=models.CASCADE)
+    player = models.ForeignKey(Player, on_delete=models.CASCADE, related_name="standings", db_index=False)
+    category = models.ForeignKey(Category, null=True, on_delete=models.CASCADE, db_index=False)
     guesses = models.PositiveIntegerField(default=0)
     right = models.PositiveIntegerField(default=0)
     # Computed by the database, so no code path can forget it.
