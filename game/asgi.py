@@ -2,16 +2,19 @@
 
 import os
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "game.settings")
-# Before the settings are read: see DB_POOL_SIZE there.
-os.environ.setdefault("DB_POOL_SIZE", "8")
-
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "game.settings")
+# For this process alone, and before the settings are read: see DB_POOL_SIZE there.
+pool_chosen = "DB_POOL_SIZE" in os.environ
+os.environ.setdefault("DB_POOL_SIZE", "8")
 http = get_asgi_application()
+if not pool_chosen:
+    del os.environ["DB_POOL_SIZE"]
 
+# Consumers need the apps that the line above has loaded.
 from game.live.routing import websocket_urlpatterns  # noqa: E402
 
 application = ProtocolTypeRouter({"http": http, "websocket": AllowedHostsOriginValidator(URLRouter(websocket_urlpatterns))})
