@@ -74,6 +74,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "game.context.origin",
             ],
         },
     },
@@ -174,6 +175,7 @@ CONTENT_SECURITY_POLICY = {
 RATE_START = env.str("RATE_START", "120/m")
 RATE_GUESS = env.str("RATE_GUESS", "40/s")
 RATE_SIGN_IN = env.str("RATE_SIGN_IN", "10/m")
+RATE_SIGN_UP = env.str("RATE_SIGN_UP", "60/m")
 
 # --- Import --------------------------------------------------------------------------------
 # What becomes of a post that ends in a link: "drop" it, or "strip" the link.

@@ -4,12 +4,17 @@ from django.contrib import admin
 from django.urls import include, path
 
 from game import operations
+from game.accounts.views import admin_sign_in
 from game.play.views import home
+
+admin.site.site_title = admin.site.site_header = "Bird or Bot"
+admin.site.index_title = "The pool"
 
 urlpatterns = [
     path("", home, name="home"),
     path("", include("game.play.urls")),
     path("account/", include("game.accounts.urls")),
+    path("admin/login/", admin_sign_in),
     path("admin/", admin.site.urls),
     path("healthz", operations.healthz, name="healthz"),
     path("readyz", operations.readyz, name="readyz"),

@@ -1,9 +1,15 @@
 """Forms on accounts."""
 
+import unicodedata
+
 from django import forms
 from django.contrib.auth.forms import UserCreationForm
 
 from game.accounts.models import Player
+from game.accounts.roles import ROLES
+
+# Names that a player could be believed by.
+RESERVED = {*ROLES, "admin", "administrator", "bird or bot"}
 
 
 class SignUpForm(UserCreationForm):
@@ -11,6 +17,12 @@ class SignUpForm(UserCreationForm):
 
     class Meta(UserCreationForm.Meta):
         fields = ("username",)
+        help_texts = {"username": "Letters, digits and . _ - + @"}
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password1"].help_text = "Eight characters or more, and not only digits."
+        self.fields["password2"].help_text = ""
 
 
 class NameForm(forms.ModelForm):
@@ -21,8 +33,13 @@ class NameForm(forms.ModelForm):
         fields = ("name",)
 
     def clean_name(self) -> str:
-        """Refuse a name that shows nothing."""
-        name = " ".join(self.cleaned_data["name"].split())
+        """Return the name without what can't be seen; refuse an empty, a reserved and a taken one."""
+        seen = "".join(character for character in self.cleaned_data["name"] if unicodedata.category(character)[0] != "C")
+        name = " ".join(unicodedata.normalize("NFKC", seen).split())
         if not any(character.isalnum() for character in name):
             raise forms.ValidationError("Use at least one letter or digit.")
+        if name.casefold() in RESERVED:
+            raise forms.ValidationError("This name is kept for those who run the game.")
+        if Player.objects.filter(name__iexact=name).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError("Somebody plays under this name: choose another.")
         return name

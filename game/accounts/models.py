@@ -4,7 +4,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Upper
 
 
 class Player(models.Model):
@@ -14,6 +14,10 @@ class Player(models.Model):
     user = models.OneToOneField(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="player")
     name = models.CharField(max_length=40)
     created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        # "Is this name taken", whatever its case.
+        indexes = [models.Index(Upper("name"), name="player_name")]
 
     def __str__(self) -> str:
         return self.name

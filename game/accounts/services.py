@@ -9,7 +9,7 @@ from django.db import transaction
 
 from game.accounts.models import Player
 from game.accounts.roles import MODERATOR, TEACHER
-from game.accounts.signals import guest_became_player
+from game.accounts.signals import guest_became_player, player_renamed
 
 
 def create_guest() -> Player:
@@ -41,6 +41,7 @@ def rename_player(*, player: Player, name: str) -> None:
     """Give `player` another name."""
     player.name = name
     player.save(update_fields=["name"])
+    player_renamed.send(Player, player=player)
 
 
 @transaction.atomic

@@ -9,5 +9,6 @@ urlpatterns = [
     path("", views.account, name="account"),
     path("sign-in/", views.SignInView.as_view(), name="sign-in"),
     path("sign-up/", views.sign_up, name="sign-up"),
+    path("password/", views.PasswordView.as_view(), name="password"),
     path("sign-out/", views.SignOutView.as_view(), name="sign-out"),
 ]

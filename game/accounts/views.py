@@ -3,10 +3,13 @@
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
+from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -42,8 +45,25 @@ class SignOutView(LogoutView):
 
 
 @never_cache
+def admin_sign_in(request: HttpRequest) -> HttpResponse:
+    """Send whoever wants into the admin to the one page where one signs in; refuse those signed in who may not."""
+    if request.user.is_authenticated:
+        raise PermissionDenied
+    query = urlencode({"next": request.GET.get("next", reverse("admin:index"))})
+    return redirect(f"{reverse('accounts:sign-in')}?{query}")
+
+
+@method_decorator(limited("RATE_SIGN_IN"), name="dispatch")  # type: ignore[arg-type]  # as above
+class PasswordView(PasswordChangeView):
+    """Change one's own password: whoever is signed in may. Other sessions of the account end."""
+
+    template_name = "accounts/password.html"
+    success_url = reverse_lazy("accounts:account")
+
+
+@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@limited("RATE_SIGN_IN")
+@limited("RATE_SIGN_UP")
 def sign_up(request: HttpRequest) -> HttpResponse:
     """Create an account: anybody may. What the guest did so far comes along."""
     if request.user.is_authenticated:

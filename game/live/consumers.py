@@ -2,14 +2,8 @@
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from game.live.hub import current_hub
+from game.live.hub import Close, current_hub
 from game.live.topics import Topic, find_topic
-
-# Close codes, from the range that RFC 6455 leaves to applications.
-NOT_FOUND = 4404
-REFUSED = 4403
-UNEXPECTED_FRAME = 4400
-TOO_SLOW = 4408
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
@@ -22,12 +16,12 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         route = self.scope["url_route"]["kwargs"]
-        topic = find_topic(route["topic"])
+        topic = find_topic(route.get("topic", ""))
         await self.accept()
         if topic is None:
-            await self.close(NOT_FOUND)
+            await self.close(Close.NOT_FOUND)
         elif not await topic.may_join(self.scope, route["key"]):
-            await self.close(REFUSED)
+            await self.close(Close.REFUSED)
         else:
             self.topic, self.key = topic, route["key"]
             await current_hub().join(self, topic, self.key)
@@ -37,10 +31,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await current_hub().leave(self, self.topic, self.key)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        await self.close(UNEXPECTED_FRAME)
+        await self.close(Close.UNEXPECTED_FRAME)
 
     async def send_frame(self, frame: str) -> None:
         await self.send(text_data=frame)
 
-    async def cut_off(self) -> None:
-        await self.close(TOO_SLOW)
+    async def cut_off(self, code: Close) -> None:
+        await self.close(code)

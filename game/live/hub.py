@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Iterable
+from enum import IntEnum
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
@@ -11,7 +13,7 @@ from django.db import DatabaseError
 from redis.exceptions import RedisError
 
 from game.live.groups import room_group
-from game.live.topics import Topic
+from game.live.topics import RoomClosed, Topic
 
 logger = logging.getLogger(__name__)
 
@@ -23,13 +25,23 @@ CATCH_UP_SECONDS = 10.0
 SEND_TIMEOUT_SECONDS = 5.0
 
 
+class Close(IntEnum):
+    """Why the server closes a socket; from the range that RFC 6455 leaves to applications. See docs/protocol.md."""
+
+    UNEXPECTED_FRAME = 4400
+    REFUSED = 4403
+    NOT_FOUND = 4404
+    TOO_SLOW = 4408
+    BROKEN = 4500
+
+
 class Socket(Protocol):
     """What the hub needs of a consumer."""
 
     async def send_frame(self, frame: str) -> None:
         """Write one text frame."""
 
-    async def cut_off(self) -> None:
+    async def cut_off(self, code: Close) -> None:
         """Close the connection."""
 
 
@@ -90,11 +102,13 @@ class Room:
         done, late = await asyncio.wait(sends, timeout=SEND_TIMEOUT_SECONDS)
         for send in late:
             send.cancel()
-        lost = [sends[send] for send in [*late, *(send for send in done if send.exception())]]
-        self.sockets.difference_update(lost)
-        # Closing may wait for a client that takes nothing, too; the room does not.
-        for socket in lost:
-            closing = asyncio.create_task(socket.cut_off())
+        self.cut_off([sends[send] for send in [*late, *(send for send in done if send.exception())]], Close.TOO_SLOW)
+
+    def cut_off(self, sockets: Iterable[Socket], code: Close) -> None:
+        """Put sockets out; closing may wait for a client that takes nothing, the room does not."""
+        for socket in sockets:
+            self.sockets.discard(socket)
+            closing = asyncio.create_task(socket.cut_off(code))
             self.closing.add(closing)
             closing.add_done_callback(self.closing.discard)
 
@@ -110,6 +124,7 @@ class Hub:
         room = self.rooms.get((topic.name, key))
         if room is None:
             room = self.rooms[topic.name, key] = Room(topic, key)
+            room.task.add_done_callback(lambda _task: self._end(room))
         room.sockets.add(socket)
         if room.frame:
             await socket.send_frame(room.frame)
@@ -125,6 +140,15 @@ class Hub:
             room.task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await room.task
+
+    def _end(self, room: Room) -> None:
+        """Close what a room leaves behind that ended by itself: those who connect again get a new one, or are told."""
+        if self.rooms.get((room.topic.name, room.key)) is room:
+            del self.rooms[room.topic.name, room.key]
+        error = None if room.task.cancelled() else room.task.exception()
+        if error and not isinstance(error, RoomClosed):
+            logger.error("Room %s of %s broke.", room.key, room.topic.name, exc_info=error)
+        room.cut_off(list(room.sockets), Close.NOT_FOUND if isinstance(error, RoomClosed) else Close.BROKEN)
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

@@ -3,6 +3,10 @@
 from typing import Any, Protocol
 
 
+class RoomClosed(Exception):
+    """There is no such room, or no longer."""
+
+
 class Topic(Protocol):
     """A kind of room: the leaderboard, a class."""
 
@@ -12,7 +16,7 @@ class Topic(Protocol):
         """Say whether the connection with this ASGI scope may watch the room `key`."""
 
     async def render(self, key: str) -> str:
-        """Return the room's current state, whole, as the HTML that every socket is sent."""
+        """Return the room's current state, whole, as the HTML that every socket is sent; raises RoomClosed."""
 
 
 _topics: dict[str, Topic] = {}

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from game.accounts.identity import public_ref
 from game.play import rules
 from game.play.models import Card, Guess, Round, Standing, Tally
-from game.pool.models import Category, Kind
+from game.pool.models import Category, Kind, Status, Tweet
 
 BOARD_SIZE = 50
 # The shares below the totals may lag so far behind; the ranks never do.
@@ -71,12 +71,18 @@ def read_score_and_reveal(card: Card) -> tuple[rules.Score, dict[str, Any]]:
     }
 
 
+def shown_text(tweet: Tweet) -> dict[str, Any]:
+    """Return what a page may show of a tweet that was dealt: nothing once it has left the game."""
+    withdrawn = tweet.status != Status.APPROVED
+    return {"text": "" if withdrawn else tweet.text, "withdrawn": withdrawn}
+
+
 def read_result(round_: Round) -> list[dict[str, Any]]:
     """Return the guessed cards of a round, in order, with their truth."""
     guesses = Guess.objects.filter(card__round=round_).select_related("card__tweet__author").order_by("card__position")
     return [
         {
-            "text": guess.card.tweet.text,
+            **shown_text(guess.card.tweet),
             "kind": guess.card.tweet.author.kind,
             "verdict": guess.verdict,
             "right": guess.right,

@@ -87,6 +87,10 @@ def show_next_card(*, round_: Round, now: datetime, rng: rules.Random) -> Card |
 
 @transaction.atomic
 def _replace_tweet(card: Card, round_: Round, now: datetime, rng: rules.Random) -> Card:
+    # Two tabs must not find two tweets under one token.
+    card = round_.cards.select_related("tweet").select_for_update(of=("self",)).get(pk=card.pk)
+    if card.tweet.status == Status.APPROVED:
+        return card
     taken = list(round_.cards.values_list("tweet_id", flat=True))
     drawn = draw_tweets(category=round_.category, player_id=round_.player_id, count=1, rng=rng, taken=taken)
     card.tweet = Tweet.objects.get(pk=drawn.tweet_ids[0])
@@ -151,6 +155,12 @@ def submit_guess(*, card: Card, verdict: str, now: datetime) -> bool:
         # Inside a transaction the news would come before the fact.
         transaction.on_commit(lambda: announce(topic=LEADERBOARD, keys=(EVERY_CATEGORY, category.slug)))
     return stored
+
+
+def announce_boards_of(*, player: Player) -> None:
+    """Tell the leaderboards that `player` may be on that they changed."""
+    slugs = player.standings.exclude(category=None).values_list("category__slug", flat=True)
+    transaction.on_commit(lambda: announce(topic=LEADERBOARD, keys=(EVERY_CATEGORY, *slugs)))
 
 
 @transaction.atomic

@@ -5,6 +5,7 @@ from typing import Any
 from channels.db import database_sync_to_async
 from django.template.loader import render_to_string
 
+from game.live.topics import RoomClosed
 from game.play.selectors import read_board
 from game.play.services import EVERY_CATEGORY, LEADERBOARD
 from game.pool.models import Category
@@ -16,11 +17,15 @@ class LeaderboardTopic:
     name = LEADERBOARD
 
     async def may_join(self, scope: dict[str, Any], key: str) -> bool:
-        """Let everybody watch the board of any category that is played."""
-        return key == EVERY_CATEGORY or await Category.objects.filter(slug=key, active=True).aexists()
+        """Let everybody watch every board."""
+        return True
 
     @database_sync_to_async
     def render(self, key: str) -> str:
-        """Return the board as a fragment that htmx puts in place by its id."""
-        category = None if key == EVERY_CATEGORY else Category.objects.get(slug=key)
+        """Return the board as a fragment that htmx puts in place by its id; raises RoomClosed for a category that is off."""
+        if key == EVERY_CATEGORY:
+            return render_to_string("leaderboard/board.html", read_board(None))
+        category = Category.objects.filter(slug=key, active=True).first()
+        if category is None:
+            raise RoomClosed
         return render_to_string("leaderboard/board.html", read_board(category))

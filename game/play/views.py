@@ -2,6 +2,7 @@
 
 import random
 
+from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -11,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from game.accounts.identity import player_id_of, remember_player
 from game.accounts.models import Player
-from game.accounts.services import create_guest
+from game.accounts.services import attach_player, create_guest
 from game.limits import limited, refuse_too_many
 from game.play import rules, selectors
 from game.play.drawing import NotEnoughTweets
@@ -65,7 +66,7 @@ def play_round(request: HttpRequest, slug: str) -> HttpResponse:
             if category.pk not in selectors.playable_categories([category]):
                 return _not_ready(request, category)
             if player_id is None or not Player.objects.filter(pk=player_id).exists():
-                player_id = create_guest().pk
+                player_id = _new_player(request).pk
             open_round = start_round(player_id=player_id, category=category, now=now, rng=_rng)
             card = show_next_card(round_=open_round, now=now, rng=_rng)
     except NotEnoughTweets:
@@ -76,6 +77,13 @@ def play_round(request: HttpRequest, slug: str) -> HttpResponse:
     response = _render_table(request, card, revealed=False, round_=open_round)
     remember_player(response, player_id)
     return response
+
+
+def _new_player(request: HttpRequest) -> Player:
+    # Somebody signed in whose browser lost the player's cookie plays on as themselves.
+    if isinstance(request.user, User):
+        return attach_player(user=request.user, guest_id=None)
+    return create_guest()
 
 
 def _not_ready(request: HttpRequest, category: Category) -> HttpResponse:
@@ -100,18 +108,26 @@ def guess(request: HttpRequest, token: str) -> HttpResponse:
         raise Http404("No such card of yours.")
     submit_guess(card=card, verdict=verdict, now=timezone.now())
     if not request.htmx:  # type: ignore[attr-defined]
-        return redirect(f"{reverse('play:round', args=[card.round.category.slug])}?card={token}")
-    return _render_table(request, card, revealed=True)
+        return redirect(_reveal_url(card))
+    return _render_table(request, card, revealed=True, said=verdict)
 
 
-def _render_table(request: HttpRequest, card: Card, *, revealed: bool, round_: Round | None = None) -> HttpResponse:
-    """Render the card as a page, or as the fragment that htmx asks for."""
+def _reveal_url(card: Card) -> str:
+    return f"{reverse('play:round', args=[card.round.category.slug])}?card={card.token}"
+
+
+def _render_table(
+    request: HttpRequest, card: Card, *, revealed: bool, round_: Round | None = None, said: str | None = None
+) -> HttpResponse:
+    """Render the card as a page, or as the fragment that htmx asks for; `said` is the verdict just posted."""
     round_ = round_ or card.round
     is_last = revealed and card.position == rules.CARDS_PER_ROUND
     score, reveal = selectors.read_score_and_reveal(card) if revealed else (selectors.read_score(round_.pk), None)
+    if reveal and said:
+        reveal["first_verdict_kept"] = reveal["verdict"] != said
     context = {
         "round": round_,
-        "card": {"token": card.token, "position": card.position, "text": card.tweet.text},
+        "card": {"token": card.token, "position": card.position, **selectors.shown_text(card.tweet)},
         "total": rules.CARDS_PER_ROUND,
         "score": score,
         "reveal": reveal,
@@ -120,6 +136,9 @@ def _render_table(request: HttpRequest, card: Card, *, revealed: bool, round_: R
     }
     template = "play/table.html" if request.htmx else "play/round.html"  # type: ignore[attr-defined]
     response = render(request, template, context)
+    if request.htmx:  # type: ignore[attr-defined]
+        # A reload shows what is on the table, the last reveal included; "back" leaves the game.
+        response.headers["HX-Replace-Url"] = _reveal_url(card) if revealed else reverse("play:round", args=[round_.category.slug])
     # The fragment and the page share one address.
     response.headers["Vary"] = ", ".join(filter(None, [response.headers.get("Vary"), "HX-Request"]))
     return response

@@ -1,14 +1,23 @@
 """The pool in Django's admin: moderators look things up and change statuses; every change leaves an event."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from game.pool.models import Author, Category, ModerationEvent, Status, Tweet
 from game.pool.services import moderate_tweets
+
+
+class ReasonForm(ActionForm):
+    """The choice of an action, and why."""
+
+    reason = forms.CharField(required=False, max_length=200)
 
 
 class ReadOnly(admin.ModelAdmin):
@@ -27,7 +36,14 @@ class ReadOnly(admin.ModelAdmin):
 @admin.register(Category)
 class CategoryAdmin(admin.ModelAdmin):
     list_display = ("name", "slug", "language", "active")
-    prepopulated_fields = {"slug": ("name",)}
+    fields = ("name", "slug", "description", "language", "active")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        # Addresses, models and imports know a category by its slug.
+        return ("slug",) if obj else ()
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Sequence[str]]:
+        return {} if obj else {"slug": ("name",)}
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -42,7 +58,9 @@ class AuthorAdmin(ReadOnly):
 
 @admin.register(Tweet)
 class TweetAdmin(ReadOnly):
-    list_display = ("text", "category", "author", "status", "split")
+    list_display = ("status", "text", "category", "author", "split")
+    list_display_links = ("text",)
+    action_form = ReasonForm
     list_filter = ("status", "category", "kind", "split")
     search_fields = ("text",)
     list_select_related = ("category", "author")
@@ -55,7 +73,8 @@ class TweetAdmin(ReadOnly):
 
     def _moderate(self, request: HttpRequest, tweets: QuerySet[Tweet], after: Status) -> None:
         assert isinstance(request.user, User)
-        changed = moderate_tweets(tweets=Q(pk__in=tweets.values("pk")), by=request.user, after=after)
+        reason = request.POST.get("reason", "")[:200]
+        changed = moderate_tweets(tweets=Q(pk__in=tweets.values("pk")), by=request.user, after=after, reason=reason)
         self.message_user(request, f"{changed} of {tweets.count()} tweets are now {after}.", messages.SUCCESS)
 
     @admin.action(permissions=["moderate"])

@@ -146,6 +146,11 @@ def test_an_interrupted_import_ends_in_a_table_and_one_line(db: None, write: Wri
     assert table(out.getvalue()) == {"kept": 0, "posts read": 0}
 
 
+def test_a_file_of_which_no_line_can_be_read_is_a_failure(db: None, write: Write) -> None:
+    with pytest.raises(CommandError, match="Not one line could be read"):
+        command("birds", write("a.jsonl", "\x00\x01", "not json", "[1]"))
+
+
 def test_a_database_that_is_away_is_told_in_one_line(write: Write) -> None:
     environment = os.environ | {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
     done = subprocess.run(

@@ -15,7 +15,7 @@ from game.pool.models import Category, Status
 from game.pool.rules import LANGUAGES
 from scraping.formats import UnreadableFile, check_format
 from scraping.records import MAX_NAME_LENGTH
-from scraping.rules import Cleaning
+from scraping.rules import Cleaning, Drop
 from scraping.services import ImportReport, import_file, outcome_rows
 
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -74,6 +74,10 @@ class Command(BaseCommand):
         for handle in options["author"]:
             if handle.lstrip("@").casefold() not in report.authors_met:
                 self.stderr.write(f"No post is by {handle}.")
+        if report.dropped[Drop.BROKEN] and not report.kept and report.dropped.total() == report.dropped[Drop.BROKEN]:
+            raise CommandError(
+                "Not one line could be read: look at the first ones named above, and at the format that the file's name tells."
+            )
 
     def _print(self, report: ImportReport) -> None:
         for line in report.broken_lines:

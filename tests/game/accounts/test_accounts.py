@@ -92,6 +92,55 @@ def test_a_player_renames_themselves_and_an_empty_name_is_refused(ada: User) -> 
     assert Player.objects.get().name == "Countess Lovelace"
 
 
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("Moderator", "kept for those who run the game"),
+        ("mode\u200brator", "kept for those who run the game"),
+        ("\u202erotaredom\u202c bird or bot\u2060", ""),
+        ("loud squid", "plays under this name"),
+    ],
+)
+def test_a_name_that_others_could_be_deceived_by_is_refused(ada: User, name: str, complaint: str) -> None:
+    Player.objects.create(name="Loud Squid")
+    client = Client()
+    sign_in(client)
+    page = client.post("/account/", {"name": name}, follow=True).content.decode()
+    assert complaint in page
+    name_now = Player.objects.get(user=ada).name
+    assert not set(name_now) & {"\u200b", "\u202e", "\u2060"}
+    assert name_now.casefold() not in {"moderator", "loud squid"}
+
+
+def test_renaming_moves_the_boards_that_the_player_is_on(category, django_capture_on_commit_callbacks, monkeypatch) -> None:
+    told: list[tuple[str, ...]] = []
+    monkeypatch.setattr("game.play.services.announce", lambda *, topic, keys: told.append((topic, *keys)))
+    client = Client()
+    play(client, category)
+    client.post("/account/sign-up/", {"username": "newton", "password1": PASSWORD, "password2": PASSWORD})
+    told.clear()
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post("/account/", {"name": "Isaac"})
+    assert told == [("leaderboard", "all", category.slug)]
+
+
+def test_a_password_is_changed_by_who_knows_it_and_by_nobody_else(ada: User) -> None:
+    client, other = Client(), "staple of another horse"
+    form = {"new_password1": other, "new_password2": other}
+    assert client.post("/account/password/", form | {"old_password": PASSWORD})["Location"].startswith("/account/sign-in/")
+    sign_in(client)
+    assert client.post("/account/password/", form | {"old_password": "wrong"}).status_code == 200
+    assert client.post("/account/password/", form | {"old_password": PASSWORD})["Location"] == "/account/"
+    ada.refresh_from_db()
+    assert ada.check_password(other)
+
+
+def test_a_class_that_signs_up_at_once_is_let_in(db: None) -> None:
+    for number in range(30):
+        form = {"username": f"pupil{number}", "password1": PASSWORD, "password2": PASSWORD}
+        assert Client().post("/account/sign-up/", form)["Location"] == "/account/"
+
+
 def test_guessing_passwords_is_slowed_down(ada: User, settings) -> None:
     settings.RATE_SIGN_IN = "3/m"
     client = Client()

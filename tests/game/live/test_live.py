@@ -6,9 +6,9 @@ from asgiref.testing import ApplicationCommunicator
 
 from game.asgi import application
 from game.live import hub as hub_module
-from game.live.hub import current_hub
+from game.live.hub import Close, current_hub
 from game.live.services import _send
-from game.live.topics import _topics, register_topic
+from game.live.topics import RoomClosed, _topics, register_topic
 
 pytestmark = pytest.mark.usefixtures("redis")
 
@@ -20,6 +20,7 @@ class Counter:
 
     def __init__(self) -> None:
         self.value = 0
+        self.error: Exception | None = None
         self.renderings = 0
 
     async def may_join(self, scope, key: str) -> bool:
@@ -27,6 +28,8 @@ class Counter:
 
     async def render(self, key: str) -> str:
         self.renderings += 1
+        if self.error:
+            raise self.error
         return f'<p id="counter">{key} {self.value}</p>'
 
 
@@ -160,6 +163,21 @@ async def test_the_last_one_out_ends_the_room(counter: Counter) -> None:
     assert room.task.done()
 
 
+@pytest.mark.parametrize(("error", "code"), [(RoomClosed(), 4404), (RuntimeError("a bug"), 4500)])
+async def test_a_room_that_ends_by_itself_tells_its_sockets_and_can_begin_again(counter: Counter, error: Exception, code: int) -> None:
+    socket = await join("/live/counter/a/")
+    await socket.frame()
+    counter.error = error
+    await change(counter)
+    assert await socket.close_code() == code
+    assert current_hub().rooms == {}
+    counter.error = None
+    again = await join("/live/counter/a/")
+    assert await again.frame() == '<p id="counter">a 1</p>'
+    await socket.leave()
+    await again.leave()
+
+
 async def test_a_socket_that_takes_no_frame_is_cut_off_and_the_others_go_on(counter: Counter, monkeypatch) -> None:
     monkeypatch.setattr(hub_module, "SEND_TIMEOUT_SECONDS", 0.2)
 
@@ -169,8 +187,8 @@ async def test_a_socket_that_takes_no_frame_is_cut_off_and_the_others_go_on(coun
         async def send_frame(self, frame: str) -> None:
             await asyncio.sleep(60)
 
-        async def cut_off(self) -> None:
-            self.closed = True
+        async def cut_off(self, code: Close) -> None:
+            self.closed = code == Close.TOO_SLOW
 
     good, stuck = await join("/live/counter/a/"), Stuck()
     await good.frame()
@@ -183,7 +201,10 @@ async def test_a_socket_that_takes_no_frame_is_cut_off_and_the_others_go_on(coun
     await good.leave()
 
 
-@pytest.mark.parametrize(("path", "code"), [("/live/counter/closed/", 4403), ("/live/nothing/a/", 4404)])
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [("/live/counter/closed/", 4403), ("/live/nothing/a/", 4404), ("/live/", 4404), ("/live/counter/%00/", 4404), ("/elsewhere", 4404)],
+)
 async def test_those_who_may_not_watch_are_told_by_a_code(counter: Counter, path: str, code: int) -> None:
     socket = await join(path)
     assert await socket.close_code() == code

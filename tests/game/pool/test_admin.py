@@ -50,3 +50,28 @@ def test_nobody_adds_changes_or_deletes_a_tweet_by_form(category) -> None:
     assert client.get(f"{PATH}add/").status_code == 403
     assert client.get(f"{PATH}{tweet.pk}/delete/").status_code == 403
     assert client.post(f"{PATH}{tweet.pk}/change/", {"text": "changed"}).status_code == 403
+
+
+def test_the_admin_has_no_sign_in_of_its_own(db: None) -> None:
+    response = Client().get("/admin/login/?next=/admin/pool/")
+    assert response["Location"] == "/account/sign-in/?next=%2Fadmin%2Fpool%2F"
+    assert Client().post("/admin/login/", {"username": "moderator", "password": "guess"})["Location"].startswith("/account/sign-in/")
+
+
+@pytest.mark.parametrize("role", ["teacher", None])
+def test_those_signed_in_who_may_not_are_told_so_and_not_sent_in_circles(db: None, role: str | None) -> None:
+    assert client_of(role).get("/admin/", follow=True).status_code == 403
+
+
+def test_a_moderator_says_why(category) -> None:
+    tweet = Tweet.objects.first()
+    assert tweet
+    client_of("moderator").post(PATH, {"action": "withdraw", "reason": "The author asked.", "_selected_action": [tweet.pk]})
+    assert ModerationEvent.objects.get().reason == "The author asked."
+
+
+def test_a_slug_stays_what_it_was(category) -> None:
+    client = client_of("moderator")
+    client.post(f"/admin/pool/category/{category.pk}/change/", {"name": "Diggers", "slug": "diggers", "language": "en", "active": "on"})
+    category.refresh_from_db()
+    assert (category.name, category.slug) == ("Diggers", "gardeners")
