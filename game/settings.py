@@ -6,27 +6,27 @@ Every variable read here is described in docs/settings.md; a test keeps the two 
 from datetime import timedelta
 from pathlib import Path
 
-import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from game.embedded import addresses, local_secret
+from game import environment as env
+from game.embedded import addresses
+from game.logs import is_more_than_a_visit, is_trouble
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
 
 # Everything that this installation writes: databases, logs, secrets, downloads.
-VAR_DIR = Path(env.str("VAR", str(BASE_DIR / "var"))).resolve()
+VAR_DIR = env.folder("VAR", BASE_DIR / "var")
 
-DEBUG = env.bool("DEBUG", False)
+DEBUG = env.flag("DEBUG", False)
 # Without SECRET_KEY a key is made once and kept in VAR/secret-key, mode 600.
-SECRET_KEY = env.str("SECRET_KEY", "") or local_secret(VAR_DIR / "secret-key")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SECRET_KEY = env.secret("SECRET_KEY", kept_in=VAR_DIR / "secret-key")
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 # Behind TLS: cookies only over https, and the proxy's word for the scheme.
-HTTPS = env.bool("HTTPS", False)
+HTTPS = env.flag("HTTPS", False)
 # How many proxies in front append to X-Forwarded-For; 0 trusts no header.
-TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
+TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 0, minimum=0, maximum=100)
 
 INSTALLED_APPS = [
     "servestatic.runserver_nostatic",
@@ -81,11 +81,12 @@ TEMPLATES = [
 ]
 
 # --- PostgreSQL and Redis: without an address the embedded ones of `make play` ---------------
-DATABASES = {"default": env.db("DATABASE_URL", default=addresses.database_url(VAR_DIR))}
-DATABASES["default"].update(ENGINE="django.db.backends.postgresql")
+DATABASES = {"default": env.postgres("DATABASE_URL", addresses.database_url(VAR_DIR))}
 # Each request runs in a thread of its own under ASGI, so only a pool keeps connections alive
 # between requests. The web process asks for one (game/asgi.py); workers hold one connection.
-DB_POOL_SIZE = env.int("DB_POOL_SIZE", 0)
+DB_POOL_SIZE = env.whole("DB_POOL_SIZE", 0, minimum=0, maximum=1000)
+if DB_POOL_SIZE == 1:
+    raise env.refuse("DB_POOL_SIZE", 1, "2 or more, or 0 for no pool")
 if DB_POOL_SIZE:
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 2, "max_size": DB_POOL_SIZE, "timeout": 10}
 else:
@@ -93,7 +94,7 @@ else:
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.str("REDIS_URL", addresses.redis_url(VAR_DIR))
+REDIS_URL = env.redis_address("REDIS_URL", addresses.redis_url(VAR_DIR))
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -127,14 +128,14 @@ if not CELERY_TASK_SOFT_TIME_LIMIT < CELERY_TASK_TIME_LIMIT < VISIBILITY_TIMEOUT
     raise ImproperlyConfigured("Celery needs: soft time limit < time limit < visibility timeout.")
 
 # --- Generation ----------------------------------------------------------------------------
-# Approved machine tweets per category that nobody has been dealt yet.
-GENERATION_READY = env.int("GENERATION_READY", 300)
+# Approved machine tweets per category that nobody has been dealt yet; a round takes up to ten.
+GENERATION_READY = env.whole("GENERATION_READY", 300, minimum=10)
 # Tweets that one batch asks for.
-GENERATION_BATCH_SIZE = env.int("GENERATION_BATCH_SIZE", 100)
+GENERATION_BATCH_SIZE = env.whole("GENERATION_BATCH_SIZE", 100, minimum=1, maximum=10_000)
 # A batch whose worker has not renewed its lease for so long is given to another.
-GENERATION_LEASE_SECONDS = env.int("GENERATION_LEASE_SECONDS", 60)
-GENERATION_CHECK_SECONDS = env.float("GENERATION_CHECK_SECONDS", 5.0)
-GENERATION_DEVICE = env.str("GENERATION_DEVICE", "auto")
+GENERATION_LEASE_SECONDS = env.whole("GENERATION_LEASE_SECONDS", 60, minimum=2, maximum=86_400)
+GENERATION_CHECK_SECONDS = env.seconds("GENERATION_CHECK_SECONDS", 5.0, maximum=86_400)
+GENERATION_DEVICE = env.choice("GENERATION_DEVICE", "auto", "cpu", "cuda")
 CELERY_BEAT_SCHEDULE = {
     "keep-pool-ready": {
         "task": "generation.tasks.keep_pool_ready",
@@ -172,16 +173,14 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 # Requests that one address may make (django-ratelimit's notation). A school shares one address.
-RATE_START = env.str("RATE_START", "120/m")
-RATE_GUESS = env.str("RATE_GUESS", "40/s")
-RATE_SIGN_IN = env.str("RATE_SIGN_IN", "10/m")
-RATE_SIGN_UP = env.str("RATE_SIGN_UP", "60/m")
+RATE_START = env.rate("RATE_START", "120/m")
+RATE_GUESS = env.rate("RATE_GUESS", "40/s")
+RATE_SIGN_IN = env.rate("RATE_SIGN_IN", "10/m")
+RATE_SIGN_UP = env.rate("RATE_SIGN_UP", "60/m")
 
 # --- Import --------------------------------------------------------------------------------
 # What becomes of a post that ends in a link: "drop" it, or "strip" the link.
-IMPORT_TRAILING_LINKS = env.str("IMPORT_TRAILING_LINKS", "drop")
-if IMPORT_TRAILING_LINKS not in ("drop", "strip"):
-    raise ImproperlyConfigured(f"IMPORT_TRAILING_LINKS is {IMPORT_TRAILING_LINKS!r}: use drop or strip.")
+IMPORT_TRAILING_LINKS = env.choice("IMPORT_TRAILING_LINKS", "drop", "strip")
 
 # --- Static files, language, time ----------------------------------------------------------
 STATIC_URL = "/static/"
@@ -201,5 +200,12 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": env.level("LOG_LEVEL", "INFO")},
+    "loggers": {
+        "django.request": {"filters": [is_trouble]},
+        "uvicorn.error": {"filters": [is_more_than_a_visit]},
+        # A line for each task received and one for each done: the clock sends one every few seconds. Failures are errors.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+    },
 }
