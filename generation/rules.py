@@ -235,8 +235,10 @@ class Stock:
 def plan_batches(stocks: Iterable[Stock], *, target: int, batch_size: int) -> list[tuple[int, int]]:
     """Return (category, tweets to ask for) of each batch that is missing, in the order in which to run them.
 
-    Categories take turns, the emptiest first, so that none waits until another is full.
+    Categories take turns, the emptiest first, so that none waits until another is full. ValueError if a batch holds nothing.
     """
+    if batch_size < 1:
+        raise ValueError("a batch asks for one tweet at least")
     queues = []
     for stock in sorted(stocks, key=lambda stock: stock.has):
         has = stock.has

@@ -169,6 +169,11 @@ def test_a_target_below_the_first_batch_is_not_exceeded() -> None:
     assert plan_batches([Stock(1, 0, 0)], target=100, batch_size=30) == [(1, 30), (1, 30), (1, 30), (1, 10)]
 
 
+def test_a_batch_of_nothing_is_refused_rather_than_planned_without_end() -> None:
+    with pytest.raises(ValueError, match="one tweet at least"):
+        plan_batches([Stock(1, 0, 0)], target=20, batch_size=0)
+
+
 def test_a_failing_model_rests_longer_each_time_up_to_an_hour() -> None:
     minutes = [pause_after_failures(failures) / timedelta(minutes=1) for failures in range(9)]
     assert minutes == [0, 1, 2, 4, 8, 16, 32, 60, 60]
