@@ -78,10 +78,11 @@ class Room:
     async def _listen(self) -> None:
         layer = get_channel_layer()
         group = room_group(self.topic.name, self.key)
-        channel = await layer.new_channel()
+        channel = ""
         try:
             while True:
                 try:
+                    channel = channel or await layer.new_channel()
                     await layer.group_add(group, channel)
                     # Whatever happened before the group was joined is in the first rendering.
                     self.changed.set()
@@ -90,10 +91,14 @@ class Room:
                         self.changed.set()
                 except (RedisError, OSError) as error:
                     logger.warning("Room %s lost Redis (%s); joining again.", group, error)
+                    # Nobody waits for the first frame until Redis is back.
+                    if not self.frame:
+                        self.changed.set()
                     await asyncio.sleep(1)
         finally:
-            with contextlib.suppress(RedisError, OSError):
-                await layer.group_discard(group, channel)
+            if channel:
+                with contextlib.suppress(RedisError, OSError):
+                    await layer.group_discard(group, channel)
 
     async def _broadcast(self, frame: str) -> None:
         sends = {asyncio.create_task(socket.send_frame(frame)): socket for socket in self.sockets}

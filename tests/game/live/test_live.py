@@ -3,6 +3,7 @@ import time
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
+from channels.layers import get_channel_layer
 
 from game.asgi import application
 from game.live import hub as hub_module
@@ -82,6 +83,27 @@ async def test_a_socket_gets_the_whole_state_at_once_and_after_each_change(count
     socket = await join("/live/counter/a/")
     assert await socket.frame() == '<p id="counter">a 0</p>'
     await asyncio.sleep(0.3)
+    await change(counter)
+    assert await socket.frame() == '<p id="counter">a 1</p>'
+    await socket.leave()
+
+
+async def test_a_socket_that_comes_while_redis_is_away_gets_the_state_and_later_the_news(counter: Counter, monkeypatch) -> None:
+    layer = get_channel_layer()
+    new_channel = layer.new_channel
+    tries = 0
+
+    async def fail_at_first() -> str:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise ConnectionError("Redis is away")
+        return await new_channel()
+
+    monkeypatch.setattr(layer, "new_channel", fail_at_first)
+    socket = await join("/live/counter/a/")
+    assert await socket.frame() == '<p id="counter">a 0</p>'
+    await asyncio.sleep(1.3)
     await change(counter)
     assert await socket.frame() == '<p id="counter">a 1</p>'
     await socket.leave()
