@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,6 +27,13 @@ def socket_folder(folder: Path) -> Path:
         return folder
     # Not TMPDIR, which differs between shells; the server refuses a folder that somebody else laid there.
     return Path("/tmp") / f"birdorbot-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}"  # noqa: S108
+
+
+def drop_socket_folder(folder: Path) -> None:
+    """Remove the folder under /tmp that a server of `folder` had its socket in, unless something is in it."""
+    if (sockets := socket_folder(folder)) != folder:
+        with suppress(OSError):
+            sockets.rmdir()
 
 
 def database_url(var: Path, name: str = DATABASE) -> str:

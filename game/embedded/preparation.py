@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 import django
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connections
@@ -13,13 +14,18 @@ from django.db import DatabaseError, connections
 from game.embedded.processes import Problem
 
 
-def prepare(say: Callable[[str], None]) -> None:
-    """Prepare everything that a round needs; each step costs little where there is nothing to do."""
+def check_settings() -> None:
+    """Refuse a setting that makes no sense."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "game.settings")
     try:
-        django.setup()
-    except (ImproperlyConfigured, ValueError) as error:
-        raise Problem(f"A setting is wrong: {error}") from error
+        settings.DEBUG  # noqa: B018  # the first look reads them all
+    except ImproperlyConfigured as error:
+        raise Problem(str(error)) from error
+
+
+def prepare(say: Callable[[str], None]) -> None:
+    """Prepare everything that a round needs; each step costs little where there is nothing to do."""
+    django.setup()
     try:
         say("Bringing the database up to date …")
         call_command("migrate", verbosity=0, interactive=False)
@@ -35,8 +41,6 @@ def prepare(say: Callable[[str], None]) -> None:
 
 def collect_static(say: Callable[[str], None]) -> None:
     """Collect the static files if any of them changed since the last time."""
-    from django.conf import settings
-
     stamp = settings.STATIC_ROOT.with_name("static.stamp")
     fingerprint = _static_fingerprint()
     if stamp.exists() and stamp.read_text() == fingerprint:

@@ -7,14 +7,13 @@ run elsewhere; what is not named is started here.
 import errno
 import fcntl
 import os
-import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -22,15 +21,17 @@ import psycopg
 import redis.exceptions
 
 from game.embedded import addresses, commands
+from game.embedded.children import Child, Watch
+from game.embedded.disk import check_disk
 from game.embedded.postgres import start_postgres, stop_postgres
-from game.embedded.preparation import prepare
-from game.embedded.processes import Problem, die_with_parent, last_line, spawn, stop
+from game.embedded.preparation import check_settings, prepare
+from game.embedded.processes import Problem, die_with_parent, spawn, stop
 from game.embedded.redis import start_redis, stop_redis
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FIRST_START_BYTES = 500_000_000
-LATER_START_BYTES = 100_000_000
 PROGRESS_SECONDS = 3.0
+# A category whose model can't fill it, or that has no human tweets, does not keep the others waiting for longer.
+PATIENCE_SECONDS = 20.0
 
 
 def main() -> int:
@@ -62,24 +63,24 @@ def describe(problem: Problem | OSError) -> str:
 
 
 def run() -> NoReturn:
-    """Start everything, announce it, and watch until a process ends or a signal comes."""
-    var = Path(os.environ.get("VAR") or "var").resolve()
+    """Start everything, announce it, and watch until it can't go on or a signal comes."""
     port = read_port(os.environ.get("PORT") or "8000")
-    var.mkdir(parents=True, exist_ok=True)
+    var = make_var(Path(os.environ.get("VAR") or "var").resolve())
+    os.environ["VAR"] = str(var)
     with ExitStack() as cleanup:
         cleanup.enter_context(only_one(var))
         check_port(port)
         check_disk(var)
-        os.environ["VAR"] = str(var)
+        check_settings()
         say("Starting PostgreSQL and Redis …")
-        start_servers(var, cleanup)
+        servers = start_servers(var, cleanup)
         prepare(say)
-        processes = start_processes(var, port, cleanup)
+        watch = Watch(var, [*servers, *start_processes(var, port, cleanup)], say)
         url = f"http://127.0.0.1:{port}"
-        wait_until_ready(url, processes, var)
+        wait_until_ready(url, watch)
         say(f"Ready: {url}")
         while True:
-            check_alive(processes, var)
+            watch.look()
             time.sleep(0.25)
 
 
@@ -94,6 +95,19 @@ def read_port(text: str) -> int:
     if text.isdecimal() and 0 < int(text) < 65536:
         return int(text)
     raise Problem(f"PORT is {text!r}: use a number from 1 to 65535.")
+
+
+def make_var(var: Path) -> Path:
+    """Make the folder of all data, or say why it can't be."""
+    try:
+        var.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise Problem(f"VAR is '{var}', which is a file: use a folder.") from None
+    except OSError as error:
+        raise Problem(f"VAR is '{var}': {error.strerror}. Use a folder that you may write to.") from None
+    if not os.access(var, os.W_OK | os.X_OK):
+        raise Problem(f"VAR is '{var}': nothing can be written there. Use a folder that you may write to.")
+    return var
 
 
 @contextmanager
@@ -125,24 +139,18 @@ def check_port(port: int) -> None:
         raise Problem(f"Port {port} is in use: choose another one, as in make play PORT={port + 1 if port < 65535 else 8000}.") from None
 
 
-def check_disk(var: Path) -> None:
-    """Refuse to start where the data would not fit."""
-    needed = LATER_START_BYTES if addresses.postgres_folder(var).exists() else FIRST_START_BYTES
-    free = shutil.disk_usage(var).free
-    if free < needed:
-        sizes = f"{needed // 1_000_000} MB are needed, {free // 1_000_000} MB are free"
-        raise Problem(f"Too little room in {var}: {sizes}. Make room, or set VAR to a folder on another disk.")
-
-
-def start_servers(var: Path, cleanup: ExitStack) -> None:
+def start_servers(var: Path, cleanup: ExitStack) -> list[Child]:
     """Start what the environment does not name, and ask what it names for a sign of life."""
+    children = []
     if url := os.environ.get("DATABASE_URL"):
         try:
             psycopg.connect(url, connect_timeout=10).close()
         except psycopg.OperationalError as error:
             raise Problem(f"The PostgreSQL of DATABASE_URL does not let us in: {error}") from None
     else:
-        cleanup.callback(stop_postgres, start_postgres(var))
+        cleanup.callback(addresses.drop_socket_folder, addresses.postgres_folder(var))
+        children.append(Child("PostgreSQL", log_of(var, "postgres"), partial(start_postgres, var), stop_postgres))
+        cleanup.callback(children[-1].end)
     if url := os.environ.get("REDIS_URL"):
         try:
             with redis.Redis.from_url(url, socket_connect_timeout=10) as client:
@@ -150,21 +158,25 @@ def start_servers(var: Path, cleanup: ExitStack) -> None:
         except redis.exceptions.RedisError as error:
             raise Problem(f"The Redis of REDIS_URL does not let us in: {error}") from None
     else:
-        cleanup.callback(stop_redis, start_redis(var))
+        cleanup.callback(addresses.drop_socket_folder, addresses.redis_folder(var))
+        children.append(Child("Redis", log_of(var, "redis"), partial(start_redis, var), stop_redis))
+        cleanup.callback(children[-1].end)
+    return children
 
 
-def start_processes(var: Path, port: int, cleanup: ExitStack) -> dict[str, subprocess.Popen[bytes]]:
+def start_processes(var: Path, port: int, cleanup: ExitStack) -> list[Child]:
     """Start web, worker and beat."""
-    processes: dict[str, subprocess.Popen[bytes]] = {}
-    cleanup.callback(lambda: stop(*processes.values(), grace=5.0))
+    children: list[Child] = []
+    cleanup.callback(lambda: stop(*(child.process for child in children), grace=5.0))
     # If we are killed, web and beat die at once and free the port; the worker has a child to take along.
-    for name, command, death_signal in (
-        ("web", commands.web(port), signal.SIGKILL),
-        ("worker", commands.worker(), signal.SIGTERM),
-        ("beat", commands.beat(var), signal.SIGKILL),
+    for title, name, command, death_signal in (
+        ("The web server", "web", commands.web(port), signal.SIGKILL),
+        ("The worker", "worker", commands.worker(), signal.SIGTERM),
+        ("The clock (beat)", "beat", commands.beat(var), signal.SIGKILL),
     ):
-        processes[name] = spawn(command, log=log_of(var, name), cwd=ROOT, death_signal=death_signal)
-    return processes
+        log = log_of(var, name)
+        children.append(Child(title, log, partial(spawn, command, log=log, cwd=ROOT, death_signal=death_signal)))
+    return children
 
 
 def log_of(var: Path, name: str) -> Path:
@@ -172,29 +184,23 @@ def log_of(var: Path, name: str) -> Path:
     return var / "log" / f"{name}.log"
 
 
-def check_alive(processes: dict[str, subprocess.Popen[bytes]], var: Path) -> None:
-    """Refuse to go on without one of the processes."""
-    for name, process in processes.items():
-        if process.poll() is not None:
-            how = f"ended with code {process.returncode}" if process.returncode >= 0 else f"was killed by signal {-process.returncode}"
-            log = log_of(var, name)
-            raise Problem(f"The {name} process {how}: {last_line(log)} (all of it in {log})")
-
-
-def wait_until_ready(url: str, processes: dict[str, subprocess.Popen[bytes]], var: Path) -> None:
-    """Return once a round can be played; until then say every few seconds what has changed."""
+def wait_until_ready(url: str, watch: Watch) -> None:
+    """Return once a round can be played in every category that has a model; until then say every few seconds what has changed."""
     from game.embedded.readiness import ask  # after Django's setup: it counts tweets
 
     say("Starting the game …")
     said, next_line = "", time.monotonic() + PROGRESS_SECONDS
+    playable_since = None
     while True:
-        check_alive(processes, var)
-        ready, state = ask(f"{url}/readyz")
-        if ready:
+        watch.look()
+        answer = ask(f"{url}/readyz")
+        now = time.monotonic()
+        playable_since = (playable_since or now) if answer.playable else None
+        if answer.complete or (playable_since and now - playable_since > PATIENCE_SECONDS):
             return
-        if state not in ("", said) and time.monotonic() > next_line:
-            say(state)
-            said, next_line = state, time.monotonic() + PROGRESS_SECONDS
+        if answer.line not in ("", said) and now > next_line:
+            say(answer.line)
+            said, next_line = answer.line, now + PROGRESS_SECONDS
         time.sleep(0.2)
 
 

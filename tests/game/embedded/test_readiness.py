@@ -7,8 +7,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from game.embedded.readiness import ask
+from game.embedded.readiness import Answer, ask
 from game.pool.models import Author, Category, Kind, Split, Status, Tweet
+from generation.models import ModelVersion
 from tests.stack import free_port
 
 
@@ -42,12 +43,31 @@ def state(*, database: bool = True, redis: bool = True, **categories: bool) -> d
     return {"database": database, "redis": redis, "categories": categories}
 
 
-def test_a_game_that_answers_200_is_ready(answering):
-    assert ask(answering(200, state(birds=True))) == (True, "")
+@pytest.mark.django_db
+def test_a_game_whose_categories_can_all_be_played_is_complete(answering):
+    assert ask(answering(200, state(birds=True))) == Answer(playable=True, complete=True)
+
+
+def model_for(category: Category, **fields: object) -> None:
+    author = Author.objects.create(kind=Kind.MACHINE, platform="model", handle=category.slug)
+    ModelVersion.objects.create(category=category, author=author, name=category.slug, version=1, **fields)
+
+
+@pytest.mark.django_db
+def test_a_category_whose_model_still_writes_is_waited_for(answering):
+    model_for(Category.objects.create(slug="birds", name="Birds"), state=ModelVersion.State.ACTIVE)
+    answer = ask(answering(200, state(birds=False, fish=True)))
+    assert answer == Answer(playable=True, complete=False, line="The models are writing: 0 tweets so far.")
+
+
+@pytest.mark.django_db
+def test_a_category_without_an_active_model_is_not_waited_for(answering):
+    model_for(Category.objects.create(slug="birds", name="Birds"), state=ModelVersion.State.RETIRED)
+    assert ask(answering(200, state(birds=False, fish=True))) == Answer(playable=True, complete=True)
 
 
 def test_a_game_that_does_not_listen_yet_says_nothing():
-    assert ask(f"http://127.0.0.1:{free_port()}/readyz") == (False, "")
+    assert ask(f"http://127.0.0.1:{free_port()}/readyz") == Answer()
 
 
 @pytest.mark.parametrize(
@@ -60,7 +80,7 @@ def test_a_game_that_does_not_listen_yet_says_nothing():
     ],
 )
 def test_what_is_missing_is_named(answering, status, answer, line):
-    assert ask(answering(status, answer)) == (False, line)
+    assert ask(answering(status, answer)) == Answer(line=line)
 
 
 @pytest.mark.django_db
@@ -79,4 +99,4 @@ def test_while_the_pool_fills_only_approved_machine_tweets_count(answering):
             text=f"The owl counted to {number} and flew on.",
             fingerprint=number.to_bytes(16),
         )
-    assert ask(answering(503, state(birds=False))) == (False, "The models are writing: 2 tweets so far.")
+    assert ask(answering(503, state(birds=False))) == Answer(line="The models are writing: 2 tweets so far.")

@@ -141,8 +141,13 @@ def test_a_path_too_long_for_a_socket_moves_the_socket_alone(tmp_path, started):
         assert folder.stat().st_mode & 0o777 == 0o700
     stop_postgres(started[0])
     stop_redis(started[1])
-    for folder in sockets:
-        folder.rmdir()
+    (sockets[1] / "somebody's").touch()
+    for name in ("postgres", "redis"):
+        addresses.drop_socket_folder(var / name)
+    assert [folder.exists() for folder in sockets] == [False, True]
+    (sockets[1] / "somebody's").unlink()
+    addresses.drop_socket_folder(var / "redis")
+    assert not sockets[1].exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts PostgreSQL as somebody else")

@@ -15,8 +15,11 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
+from websockets.typing import Origin
 
-from game.embedded import supervise
+from game.embedded import disk, supervise
 from game.embedded.processes import Problem
 from tests.stack import ROOT, free_port, wait_for
 
@@ -47,6 +50,37 @@ class Game:
 
     def descendants(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
+
+    def child(self, word: str) -> psutil.Process:
+        """Return the child whose command holds `word`."""
+        children = psutil.Process(self.process.pid).children()
+        return next(child for child in children if any(word in part for part in child.cmdline()))
+
+    def has_another(self, word: str, pid: int) -> bool:
+        """Say whether a successor of the process `pid` runs."""
+        try:
+            return self.child(word).pid != pid
+        except (StopIteration, psutil.NoSuchProcess):
+            return False
+
+    def is_whole(self, word: str, pid: int) -> bool:
+        """Say whether a successor runs, a round can be started, Redis answers, and a new socket gets the board."""
+        if not self.has_another(word, pid):
+            return False
+        try:
+            with httpx.Client(base_url=self.url, follow_redirects=True) as client:
+                ready = client.get("/readyz").json()
+                page = client.get("/play/donald-trump/")
+            with connect(f"{self.url.replace('http', 'ws')}/live/leaderboard/all/", origin=Origin(self.url)) as socket:
+                board = socket.recv(timeout=5)
+        except (httpx.HTTPError, OSError, WebSocketException):
+            return False
+        return ready["database"] and ready["redis"] and 'value="machine"' in page.text and 'id="board"' in str(board)
+
+    def next_line(self) -> str:
+        """Return the next line that the supervisor says."""
+        assert self.process.stdout
+        return self.process.stdout.readline().rstrip()
 
 
 @pytest.fixture(scope="module")
@@ -87,13 +121,15 @@ def clean(var: Path) -> Iterator[None]:
 
 
 @pytest.mark.timeout(300)
-def test_ready_means_that_a_round_can_be_played(play):
+def test_ready_means_that_a_round_can_be_played_in_every_category(play, var):
     game = play()
     assert game.lines[-1] == f"Ready: {game.url}"
     with httpx.Client(base_url=game.url, follow_redirects=True) as client:
-        assert client.get("/readyz").status_code == 200
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json()["categories"]) == (200, {"donald-trump": True, "hillary-clinton": True})
         slugs = re.findall(r'href="/play/([a-z-]+)/"', client.get("/").text)
         page = client.get(f"/play/{slugs[0]}/")
+    assert "ERROR" not in (var / "log" / "web.log").read_text()
     assert page.status_code == 200
     assert 'value="human"' in page.text
     assert 'value="machine"' in page.text
@@ -137,17 +173,36 @@ def test_a_killed_supervisor_takes_every_child_along(play):
 
 
 @pytest.mark.timeout(300)
-def test_a_child_that_dies_ends_the_game_and_is_named(play, var):
+def test_whatever_is_killed_is_started_again_and_the_game_goes_on(play):
     game = play()
+    for word, name in [
+        ("postgres", "PostgreSQL"),
+        ("redis-server", "Redis"),
+        ("uvicorn", "The web server"),
+        ("worker", "The worker"),
+        ("beat", "The clock (beat)"),
+    ]:
+        killed = game.child(word)
+        killed.kill()
+        assert game.next_line() == f"{name} ended (killed by signal 9); starting it again."
+        wait_for(lambda: game.is_whole(word, killed.pid), seconds=15, what=f"the game goes on without its old {name}")  # noqa: B023
+    assert game.process.poll() is None
+
+
+@pytest.mark.timeout(300)
+def test_a_child_that_dies_again_and_again_ends_the_game_and_is_named(play, var):
+    game = play()
+    for _ in range(2):
+        beat = game.child("beat")
+        beat.kill()
+        assert game.next_line() == "The clock (beat) ended (killed by signal 9); starting it again."
+        wait_for(lambda: game.has_another("beat", beat.pid), what="beat runs again")  # noqa: B023
     children = game.descendants()
-    beat = next(child for child in children if "beat" in child.cmdline())
-    beat.kill()
+    game.child("beat").kill()
     rest, _ = game.process.communicate(timeout=60)
 
     assert game.process.returncode == 1
-    assert len(rest.splitlines()) == 1
-    assert rest.startswith("The beat process was killed by signal 9: ")
-    assert rest.endswith(f"(all of it in {var / 'log' / 'beat.log'})\n")
+    assert rest == f"The clock (beat) ended 3 times within a minute (killed by signal 9); see {var / 'log' / 'beat.log'}\n"
     assert [child for child in children if child.is_running()] == []
 
 
@@ -177,7 +232,7 @@ def test_a_port_that_is_none_is_refused(text):
 def test_a_disk_with_too_little_room_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**12, 10**12, 42_000_000))
     with pytest.raises(Problem, match=f"^Too little room in {tmp_path}: 500 MB are needed, 42 MB are free"):
-        supervise.check_disk(tmp_path)
+        disk.check_disk(tmp_path)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
@@ -195,8 +250,18 @@ def test_a_database_elsewhere_that_does_not_answer_is_told_in_one_line(tmp_path)
 
 
 def test_a_setting_that_makes_no_sense_is_told_in_one_line(tmp_path):
-    code, line = run(VAR=str(tmp_path), PORT=str(free_port()), GENERATION_READY="many")
-    assert (code, line.split(":")[0]) == (1, "A setting is wrong")
+    refusal = run(VAR=str(tmp_path), PORT=str(free_port()), GENERATION_READY="many")
+    assert refusal == (1, "GENERATION_READY is 'many': use a whole number from 10 to 1000000.")
+    assert not (tmp_path / "postgres").exists()
+
+
+def test_a_folder_of_data_that_is_a_file_is_told_in_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    assert run(VAR=str(tmp_path / "file"), PORT=str(free_port())) == (1, f"VAR is '{tmp_path / 'file'}', which is a file: use a folder.")
+    assert run(VAR=str(tmp_path / "file" / "var"), PORT=str(free_port())) == (
+        1,
+        f"VAR is '{tmp_path / 'file' / 'var'}': Not a directory. Use a folder that you may write to.",
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a network of its own takes root")
