@@ -15,6 +15,13 @@ hash_of() {
     cat "$@" | cksum
 }
 
+version='import sys; print("Python %d.%d" % sys.version_info[:2])'
+if [ -n "${PYTHON:-}" ] && [ -x .venv/bin/python ]; then
+    asked=$("$PYTHON" -c "$version" 2>/dev/null) || asked="which does not run"
+    kept=$(.venv/bin/python -c "$version" 2>/dev/null) || kept="what it has"
+    [ "$asked" = "$kept" ] || echo "PYTHON is $PYTHON ($asked), but .venv stays with $kept: delete .venv to have it made anew."
+fi
+
 play_hash=$(hash_of requirements/play.txt)
 all_hash=$(hash_of requirements.txt $(sed -n 's/^-r //p' requirements.txt))
 installed() {
@@ -40,7 +47,7 @@ if ! [ -x .venv/bin/python ] || ! .venv/bin/python -m pip --version >/dev/null 2
     error=$("$chosen" -m venv .venv 2>&1) || fail "Could not make .venv: $(echo "$error" | tail -n 1)"
 fi
 
-mkdir -p "$(dirname "$log")" || fail "Cannot write to $(dirname "$log"): set VAR to a folder that you may write to."
+mkdir -p "$(dirname "$log")" 2>/dev/null || fail "VAR is '${VAR:-var}': nothing can be written there. Use a folder that you may write to."
 case $set_name in
     play)
         requirements=requirements/play.txt
