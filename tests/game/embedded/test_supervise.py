@@ -19,8 +19,10 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
-from game.embedded import disk, supervise
+from game.embedded import readiness, supervise
+from game.embedded.children import Watch
 from game.embedded.processes import Problem
+from game.embedded.readiness import Answer
 from tests.stack import ROOT, free_port, wait_for
 
 COMMAND = [sys.executable, "-m", "game.embedded.supervise"]
@@ -229,12 +231,6 @@ def test_a_port_that_is_none_is_refused(text):
         supervise.read_port(text)
 
 
-def test_a_disk_with_too_little_room_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**12, 10**12, 42_000_000))
-    with pytest.raises(Problem, match=f"^Too little room in {tmp_path}: 500 MB are needed, 42 MB are free"):
-        disk.check_disk(tmp_path)
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
 def test_a_disk_that_fills_up_is_told_in_one_line():
     with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(OSError, match="No space left") as caught:
@@ -275,3 +271,24 @@ def test_a_first_start_without_network_is_told_in_one_line(tmp_path):
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "is there a network?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("answers", "waited"),
+    [
+        ([Answer(playable=True, complete=True)], 0.0),
+        ([Answer(line="The models are writing."), Answer(playable=True, line="The models are writing.")], 20.0),
+    ],
+)
+def test_a_category_that_stays_behind_is_waited_for_no_longer_than_twenty_seconds(tmp_path, monkeypatch, answers, waited):
+    clock = 100.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal clock
+        clock += seconds
+
+    monkeypatch.setattr(supervise.time, "sleep", sleep)
+    monkeypatch.setattr(supervise.time, "monotonic", lambda: clock)
+    monkeypatch.setattr(readiness, "ask", lambda url: answers.pop(0) if len(answers) > 1 else answers[0])
+    supervise.wait_until_ready("http://127.0.0.1:1", Watch(tmp_path, [], pytest.fail))
+    assert clock - 100.0 == pytest.approx(waited, abs=0.5)
