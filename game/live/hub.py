@@ -115,7 +115,13 @@ class Room:
             self.sockets.discard(socket)
             closing = asyncio.create_task(socket.cut_off(code))
             self.closing.add(closing)
-            closing.add_done_callback(self.closing.discard)
+            closing.add_done_callback(self._forget)
+
+    def _forget(self, closing: asyncio.Task[None]) -> None:
+        self.closing.discard(closing)
+        if not closing.cancelled() and (error := closing.exception()):
+            # As a rule the client was gone already.
+            logger.info("A socket of room %s could not be closed: %r.", self.key, error)
 
 
 class Hub:
