@@ -160,7 +160,7 @@ def test_a_category_with_too_few_tweets_says_so(ada: Client, fill: Callable[...,
     assert {Client().get(f"/play/{category.slug}/").status_code for _ in range(5)} == {503}
     response = ada.get(f"/play/{category.slug}/")
     assert response["Retry-After"] == "30"
-    assert "still being shuffled" in response.content.decode()
+    assert "Not enough tweets to play yet." in response.content.decode()
 
 
 def test_a_category_that_is_off_or_unknown_is_not_found(ada: Client, category: Category) -> None:
