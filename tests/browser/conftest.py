@@ -1,7 +1,12 @@
-"""A deck to play with in the running game: made-up tweets, the awkward ones among them."""
+"""A deck to play with in the running game, the awkward tweets among them, and pages to play it on."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page
 
+from tests.browser.actions import Open
 from tests.stack import Stack
 
 # The human and the machine tweets are alike: the look of a card must not hang on who wrote it.
@@ -20,29 +25,66 @@ HARD = (
     "{who} saw {n} <b>gulls</b> & one “heron”; nothing else moved.",
 )
 
-def texts(who, human):
+# As long as a tweet can be.
+LONG = "{who} went to the end of the pier on day {n} and wrote down all that there is to see:" + " a gull, a rope, a boat," * 12 + " a net."
+
+def texts(who, human, forms):
     kept, n = [], 0
     while len(kept) < 60:
-        text = HARD[n % len(HARD)].format(who=who, n=n, long="A" * 60)
+        text = forms[n % len(forms)].format(who=who, n=n, long="A" * 60)
         if not human or not is_for_training(fingerprint(text)):
             kept.append(text)
         n += 1
     return kept
 
 harbour = Category.objects.create(slug="harbour", name="Harbour", description="People who live by the water.")
+pier = Category.objects.create(slug="pier", name="Pier", description="People who have much to say.")
 Category.objects.create(slug="desert", name="Desert", description="Nobody has written from there yet.")
 person = get_author(kind=Kind.HUMAN, platform="twitter", handle="ada_harbour", name="Ada Harbour")
 model = get_author(kind=Kind.MACHINE, platform="model", handle="harbour-v1", name="harbour v1")
 human = {"likes": 1234, "shares": 1, "link": "https://example.org/1"}
 machine = {"model": "harbour", "version": 1, "temperature": 0.9, "topk": 200, "topp": 0.95}
 for author, who, facts in ((person, "Ada", human), (model, "Bea", machine)):
-    tweets = [NewTweet(author, text, facts=facts) for text in texts(who, author is person)]
-    add_tweets(category=harbour, status=Status.APPROVED, tweets=tweets)
+    for deck, forms in ((harbour, HARD), (pier, [LONG])):
+        tweets = [NewTweet(author, text, facts=facts) for text in texts(who, author is person, forms)]
+        add_tweets(category=deck, status=Status.APPROVED, tweets=tweets)
+"""
+
+# Every shift counts, also one right after a key or a click, which the browser's own score forgives.
+WATCH_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) shifts.push(entry.sources.map((source) => source.node?.nodeName + "." + source.node?.className));
+}).observe({ type: "layout-shift", buffered: true });
 """
 
 
 @pytest.fixture(scope="session")
 def game(stack: Stack) -> Stack:
-    """Return the running game with a deck `harbour` that can be played, and a deck `desert` that can't."""
+    """Return the running game with a deck `harbour` that can be played, a deck `pier` of long tweets, and a deck `desert` that can't."""
     stack.manage("shell", "--no-imports", "-c", SEED)
     return stack
+
+
+@pytest.fixture
+def open_page(browser: Browser, game: Stack) -> Iterator[Open]:
+    """Return a function that opens a path as a new person; at the end nothing may have been complained of."""
+    contexts, complaints = [], []
+
+    def open_as_somebody(path: str, **options: Any) -> Page:
+        context = browser.new_context(base_url=game.base_url, **options)
+        contexts.append(context)
+        context.set_default_timeout(15_000)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.add_init_script(WATCH_SHIFTS)
+        page.goto(path)
+        return page
+
+    yield open_as_somebody
+    for context in contexts:
+        context.close()
+    # Pages that answer 4xx or 5xx, and a connection that is cut, are asked for by the tests.
+    expected = ("Failed to load resource", "htmx:sendError", "htmx:afterRequest")
+    assert [text for text in complaints if not text.startswith(expected)] == []

@@ -1,69 +1,13 @@
 """What a player sees, hears and reaches, in a real browser against the running game."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.actions import DEVICES, PHONE, Open, go_on, guess, play_round
 from tests.stack import Stack
-
-PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
-DESK = {"viewport": {"width": 1280, "height": 800}}
-DEVICES = pytest.mark.parametrize("device", [PHONE, DESK], ids=["phone", "desk"])
-# Every shift counts, also one right after a key or a click, which the browser's own score forgives.
-WATCH_SHIFTS = """
-window.shifts = [];
-new PerformanceObserver((list) => {
-  for (const entry of list.getEntries()) shifts.push(entry.sources.map((source) => source.node?.nodeName + "." + source.node?.className));
-}).observe({ type: "layout-shift", buffered: true });
-"""
-Open = Callable[..., Page]
-
-
-@pytest.fixture
-def open_page(browser: Browser, game: Stack) -> Iterator[Open]:
-    """Return a function that opens a path as a new person; at the end nothing may have been complained of."""
-    contexts, complaints = [], []
-
-    def open_as_somebody(path: str, **options: Any) -> Page:
-        context = browser.new_context(base_url=game.base_url, **options)
-        contexts.append(context)
-        context.set_default_timeout(15_000)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.add_init_script(WATCH_SHIFTS)
-        page.goto(path)
-        return page
-
-    yield open_as_somebody
-    for context in contexts:
-        context.close()
-    # Pages that answer 4xx or 5xx, and a connection that is cut, are asked for by the tests.
-    expected = ("Failed to load resource", "htmx:sendError", "htmx:afterRequest")
-    assert [text for text in complaints if not text.startswith(expected)] == []
-
-
-def guess(page: Page, verdict: str = "Human") -> None:
-    page.get_by_role("button", name=verdict, exact=True).click()
-    expect(page.locator(".stamp")).to_be_visible()
-
-
-def go_on(page: Page) -> None:
-    page.get_by_role("link", name="Next", exact=True).click()
-    expect(page.locator(".stamp")).to_have_count(0)
-
-
-def play_round(page: Page, verdict: str = "Human") -> None:
-    """Play the ten cards of a round, and go to the result."""
-    for _ in range(9):
-        guess(page, verdict)
-        go_on(page)
-    guess(page, verdict)
-    page.get_by_role("link", name="See your result").click()
-    page.wait_for_url("**/round/*/")
 
 
 @DEVICES
@@ -115,50 +59,16 @@ def test_no_page_has_an_accessibility_fault_or_scrolls_sideways(open_page: Open,
     page.get_by_role("button", name="Sign up").click()
     page.wait_for_url("**/account/")
     examine(page, "account")
+    page.goto("/account/password/")
+    examine(page, "password")
     assert faults == []
-
-
-@DEVICES
-def test_nothing_moves_when_the_card_is_turned_or_the_next_is_dealt(open_page: Open, device: dict[str, Any]) -> None:
-    page = open_page("/play/harbour/", reduced_motion="reduce", **device)
-    places = (
-        "(part) => { const { x, y, width, height } = document.querySelector(part).getBoundingClientRect(); return [x, y, width, height]; }"
-    )
-    corners = set()
-    for _ in range(9):
-        before = {part: page.evaluate(places, part) for part in ("#card", "#tweet", ".dock", ".score")}
-        corners.add(tuple(before["#card"][:3]))
-        guess(page)
-        assert {part: page.evaluate(places, part) for part in before} == before
-        go_on(page)
-    assert len(corners) == 1
-    assert page.evaluate("shifts") == []
-
-
-def test_text_twice_as_large_still_fits_a_phone(open_page: Open) -> None:
-    page = open_page("/", **PHONE)
-    doubled = "const sheet = new CSSStyleSheet(); sheet.replaceSync('html { font-size: 200% }'); document.adoptedStyleSheets = [sheet];"
-    widths = {}
-
-    def measure(name: str) -> None:
-        widths[name] = page.evaluate("document.documentElement.scrollWidth")
-
-    for path in ("/", "/leaderboard/", "/account/sign-up/", "/play/harbour/"):
-        page.goto(path)
-        page.evaluate(doubled)
-        measure(path)
-    for card in range(1, 10):
-        guess(page)
-        measure(f"reveal {card}")
-        go_on(page)
-        measure(f"card {card + 1}")
-    assert widths == dict.fromkeys(widths, 360)
 
 
 def test_a_round_can_be_played_by_keys_alone(open_page: Open) -> None:
     page = open_page("/play/harbour/")
     for position in range(1, 11):
         expect(page.locator("#card-name")).to_have_text(f"Card {position} of 10")
+        expect(page.locator(".score__done")).to_have_attribute("d", f"M0 .5H{position}")
         page.keyboard.press("b" if position % 2 else "h")
         expect(page.locator("#next")).to_be_focused()
         page.keyboard.press("n" if position % 3 else "Enter")
@@ -203,14 +113,39 @@ def test_the_card_turns_once_and_only_fades_where_motion_is_unwanted(open_page: 
     assert seen == [{("turn", 300), ("turned", 300)}, {("appear", 300)}]
 
 
-def test_a_lost_connection_is_told_and_the_guess_can_be_made_again(open_page: Open) -> None:
-    page = open_page("/play/harbour/")
-    page.context.set_offline(True)
-    page.keyboard.press("h")
-    expect(page.get_by_role("alert")).to_have_text("No connection. Your place is kept: try again in a moment.")
-    page.context.set_offline(False)
+def test_a_reload_keeps_the_reveal_and_back_leaves_the_table(open_page: Open) -> None:
+    page = open_page("/")
+    page.get_by_role("link", name="Play Harbour").click()
+    for _ in range(2):
+        guess(page)
+        go_on(page)
     guess(page)
-    expect(page.get_by_role("alert")).to_be_empty()
+    revealed = page.locator(".verdict").inner_text()
+    page.reload()
+    expect(page.locator(".verdict")).to_have_text(revealed, use_inner_text=True)
+    page.go_back()
+    page.wait_for_url("/")
+
+
+def test_a_second_tab_is_told_that_the_first_answer_counted(open_page: Open) -> None:
+    page = open_page("/play/harbour/")
+    tab = page.context.new_page()
+    tab.goto("/play/harbour/")
+    guess(page, "Human")
+    expect(page.locator(".verdict")).not_to_contain_text("Your first answer counted.")
+    guess(tab, "Bot")
+    expect(tab.locator(".verdict")).to_contain_text("You said Human.")
+    expect(tab.locator(".verdict")).to_contain_text("Your first answer counted.")
+
+
+def test_a_tweet_that_was_withdrawn_is_not_shown_again(open_page: Open, game: Stack) -> None:
+    page = open_page("/play/harbour/")
+    guess(page)
+    with game.connect() as connection:
+        latest = "SELECT c.tweet_id FROM play_card c JOIN play_guess g ON g.card_id = c.id ORDER BY g.at DESC LIMIT 1"
+        connection.execute(f"UPDATE pool_tweet SET status = 'withdrawn' WHERE id = ({latest})")
+    page.reload()
+    expect(page.locator("#tweet")).to_have_text("This tweet has been withdrawn.")
 
 
 def test_everything_works_with_scripts_off(open_page: Open) -> None:
@@ -258,6 +193,21 @@ def test_a_player_finds_the_own_row_marked_also_when_the_board_moves(open_page: 
     guess(ada)
     expect(own.locator("td").last).to_have_text("2")
     expect(own).to_have_count(1)
+
+
+@DEVICES
+def test_the_account_says_who_is_signed_in_and_has_one_way_out(open_page: Open, device: dict[str, Any]) -> None:
+    page = open_page("/account/sign-up/", **device)
+    name = f"bea-{device['viewport']['width']}"
+    page.get_by_label("Username").fill(name)
+    for label in ("Password", "Password confirmation"):
+        page.get_by_label(label, exact=True).fill("seven-herons-and-a-boat")
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_text("Signed in as")).to_contain_text(f"Signed in as {name}.")
+    expect(page.get_by_role("link", name="Change password")).to_have_attribute("href", "/account/password/")
+    expect(page.get_by_role("button", name="Sign out")).to_have_count(1)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
 
 
 def test_the_first_page_weighs_less_than_100_kb(browser: Browser, game: Stack) -> None:
