@@ -1,13 +1,15 @@
 """Forms on accounts."""
 
 import unicodedata
+from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import UserCreationForm
+from django.contrib.auth.forms import PasswordChangeForm, UserCreationForm
 
 from game.accounts.models import Player
 from game.accounts.roles import ROLES
 
+PASSWORD_HELP = "Eight characters or more, and not only digits."
 # Names that a player could be believed by.
 RESERVED = {*ROLES, "admin", "administrator", "bird or bot"}
 
@@ -19,10 +21,18 @@ class SignUpForm(UserCreationForm):
         fields = ("username",)
         help_texts = {"username": "Letters, digits and . _ - + @"}
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["password1"].help_text = "Eight characters or more, and not only digits."
+        self.fields["password1"].help_text = PASSWORD_HELP
         self.fields["password2"].help_text = ""
+
+
+class PasswordForm(PasswordChangeForm):
+    """The old password and, twice, the new one."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["new_password1"].help_text = PASSWORD_HELP
 
 
 class NameForm(forms.ModelForm):

@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from game.accounts.forms import NameForm, SignUpForm
+from game.accounts.forms import NameForm, PasswordForm, SignUpForm
 from game.accounts.identity import COOKIE, player_id_of, remember_player
 from game.accounts.services import attach_player, rename_player
 from game.limits import limited
@@ -57,6 +57,7 @@ def admin_sign_in(request: HttpRequest) -> HttpResponse:
 class PasswordView(PasswordChangeView):
     """Change one's own password: whoever is signed in may. Other sessions of the account end."""
 
+    form_class = PasswordForm
     template_name = "accounts/password.html"
     success_url = reverse_lazy("accounts:account")
 
