@@ -85,6 +85,11 @@ class Game:
         return self.process.stdout.readline().rstrip()
 
 
+def heed_hang_ups() -> None:
+    """Let the game start as from a terminal, though the tests may run under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.fixture(scope="module")
 def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("play")
@@ -98,7 +103,9 @@ def play(var: Path) -> Iterator[Callable[..., Game]]:
         port = free_port()
         began = time.monotonic()
         env = environment(VAR=str(var), PORT=str(port), DEMO_PASSWORD="a password for the demo", **changes)
-        process = subprocess.Popen(COMMAND, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(
+            COMMAND, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=heed_hang_ups
+        )
         game = Game(process, f"http://127.0.0.1:{port}")
         games.append(game)
         assert process.stdout
