@@ -94,8 +94,10 @@ def _replace_tweet(card: Card, round_: Round, now: datetime, rng: rules.Random) 
     taken = list(round_.cards.values_list("tweet_id", flat=True))
     drawn = draw_tweets(category=round_.category, player_id=round_.player_id, count=1, rng=rng, taken=taken)
     card.tweet = Tweet.objects.get(pk=drawn.tweet_ids[0])
+    # A tab that still shows the old text must not guess on the new one.
+    card.token = rules.new_token()
     card.shown_at = None
-    card.save(update_fields=["tweet", "shown_at"])
+    card.save(update_fields=["token", "tweet", "shown_at"])
     _mark_dealt(drawn.tweet_ids, now)
     return card
 

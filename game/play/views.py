@@ -10,14 +10,14 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from game.accounts.identity import player_id_of, remember_player
+from game.accounts.identity import player_id_of, public_ref, remember_player
 from game.accounts.models import Player
 from game.accounts.services import attach_player, create_guest
 from game.limits import limited, refuse_too_many
 from game.play import rules, selectors
 from game.play.drawing import NotEnoughTweets
 from game.play.models import Card, Round
-from game.play.services import find_card, find_open_round, show_next_card, start_round, submit_guess
+from game.play.services import EVERY_CATEGORY, LEADERBOARD, find_card, find_open_round, show_next_card, start_round, submit_guess
 from game.pool.models import Category, Kind
 
 # Not seedable from outside: who can predict the coin can predict the card.
@@ -180,12 +180,7 @@ def leaderboard(request: HttpRequest, slug: str | None = None) -> HttpResponse:
     context = {
         **selectors.read_board(category),
         "categories": Category.objects.filter(active=True),
-        "live_url": reverse_live(category),
-        "my_ref": selectors.public_ref(player_id) if player_id else "",
+        "live_url": f"/live/{LEADERBOARD}/{category.slug if category else EVERY_CATEGORY}/",
+        "my_ref": public_ref(player_id) if player_id else "",
     }
     return render(request, "leaderboard.html", context)
-
-
-def reverse_live(category: Category | None) -> str:
-    """Return the websocket path of a leaderboard."""
-    return f"/live/leaderboard/{category.slug if category else 'all'}/"

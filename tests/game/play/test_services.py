@@ -81,7 +81,8 @@ def test_a_card_whose_tweet_was_withdrawn_gets_another_tweet(category: Category)
     Tweet.objects.filter(pk=before.tweet_id).update(status="withdrawn")
     later = NOW + timedelta(minutes=1)
     after = next_card(round_, later)
-    assert after.token == before.token
+    assert (after.pk, after.position) == (before.pk, before.position)
+    assert find_card(token=before.token, player_id=round_.player_id) is None
     assert after.tweet_id not in dealt
     assert after.shown_at == later
 
