@@ -47,6 +47,17 @@ def read_knowledge(folder: Path) -> Knowledge:
         raise _unusable(path, error) from error
 
 
+def read_learned(folder: Path) -> HashedSet | None:
+    """Read which tweets a model or a base learned from; None if its folder does not say. Raises UnusableModelError."""
+    path = folder / "learned.bin"
+    try:
+        return HashedSet.from_bytes(path.read_bytes(), RUN_BYTES)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise _unusable(path, error) from error
+
+
 def _unusable(path: Path, error: Exception) -> UnusableModelError:
     if isinstance(error, FileNotFoundError):
         return UnusableModelError(f"{path} is missing: export the model again.")

@@ -9,6 +9,33 @@ from django.db.models.functions import Now
 from game.pool.models import Author, Category
 
 
+class Corpus(models.Model):
+    """What a model learned from, so that a withdrawn tweet can be found in it; equal ones are one."""
+
+    sha256 = models.CharField(max_length=64, unique=True, help_text="Of its learned.bin.")
+    name = models.CharField(max_length=120)
+    tweets = models.PositiveIntegerField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "corpora"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CorpusEntry(models.Model):
+    """A tweet of a corpus, by the mark of its text alone: nobody can read it back."""
+
+    pk = models.CompositePrimaryKey("corpus", "mark")
+    corpus = models.ForeignKey(Corpus, on_delete=models.CASCADE, related_name="entries")
+    mark = models.BigIntegerField(help_text="The first 8 bytes of its fingerprint, big-endian and signed.")
+
+    class Meta:
+        verbose_name_plural = "corpus entries"
+        indexes = [models.Index(fields=["mark"], name="corpus_entry_mark")]
+
+
 class ModelVersion(models.Model):
     """A trained model that is registered as an author of machine tweets."""
 
@@ -28,6 +55,7 @@ class ModelVersion(models.Model):
     backend = models.CharField(max_length=20, choices=Backend, default=Backend.CTRANSLATE2)
     state = models.CharField(max_length=9, choices=State, default=State.CANDIDATE)
     corpus_sha256 = models.CharField(max_length=64)
+    corpora = models.ManyToManyField(Corpus, related_name="model_versions", blank=True, help_text="Its own train split, and its base's.")
     recipe = models.JSONField(default=dict, blank=True)
     scores = models.JSONField(default=dict, blank=True)
     sampling = models.JSONField(default=dict, blank=True)
@@ -46,6 +74,29 @@ class ModelVersion(models.Model):
     def folder(self) -> Path:
         """The folder of the exported model."""
         return Path(settings.BASE_DIR) / self.path
+
+
+class ModelEvent(models.Model):
+    """One change of a model version's state. Append-only, which a trigger sees to: undoing is one more event."""
+
+    class Action(models.TextChoices):
+        PROMOTION = "promotion"
+        ROLLBACK = "rollback"
+        REPLACEMENT = "replacement"
+        RETIREMENT = "retirement"
+
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="events")
+    action = models.CharField(max_length=11, choices=Action, help_text="A replacement is the other side of a promotion or rollback.")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+", help_text="Nobody: a command."
+    )
+    before = models.CharField(max_length=9, choices=ModelVersion.State)
+    after = models.CharField(max_length=9, choices=ModelVersion.State)
+    reason = models.CharField(max_length=200, blank=True)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-id"]
 
 
 class Batch(models.Model):

@@ -83,6 +83,11 @@ class HashedSet:
         return len(self.hashes)
 
 
+def learned(fingerprints: Iterable[bytes]) -> HashedSet:
+    """Return what learned.bin holds: the first 8 bytes of each tweet's fingerprint, in file and fingerprint the same bytes."""
+    return HashedSet.of((int.from_bytes(mark[:RUN_BYTES], "little") for mark in fingerprints), RUN_BYTES)
+
+
 def made_up_words(text: str, known: HashedSet) -> list[str]:
     """List the words of a text that are not known, nor known with a possessive added."""
     return [word for word in words_of(text) if word_hash(word) not in known and word_hash(word.removesuffix("'s")) not in known]
@@ -253,3 +258,23 @@ def plan_batches(stocks: Iterable[Stock], *, target: int, batch_size: int) -> li
 def pause_after_failures(failures: int) -> timedelta:
     """Return how long a model rests after so many batches in a row came to nothing: a minute, two, four, up to an hour."""
     return min(timedelta(minutes=2 ** min(failures - 1, 10)), MAX_PAUSE) if failures else timedelta()
+
+
+def model_to_go_back_to(events: Iterable[tuple[str, int]]) -> int | None:
+    """Return the model that a rollback makes active, from (action, model) of a category's events, the oldest first.
+
+    Two rollbacks in a row go back two models, not to and fro; a model that was retired by hand is passed over.
+    """
+    stack: list[int] = []
+    active = False
+    for action, model in events:
+        if action == "promotion":
+            stack.append(model)
+            active = True
+        elif action == "rollback":
+            del stack[len(stack) - stack[::-1].index(model) :]
+            active = True
+        elif action == "retirement":
+            active = active and stack[-1] != model
+            stack = [other for other in stack if other != model]
+    return next((model for model in reversed(stack[:-1] if active else stack) if not active or model != stack[-1]), None)

@@ -20,15 +20,45 @@ from django.db.models.functions import Now
 
 from game.pool.models import Category, Kind, Status, Tweet
 from game.pool.rules import fingerprint
-from game.pool.services import NewTweet, add_tweets, count_ready, get_author
+from game.pool.services import NewTweet, add_tweets, count_ready
 from generation import rules
-from generation.backends.base import Backend, BackendError, Sample, Sampling, UnusableModelError
+from generation.backends.base import Backend, BackendError, Sample, Sampling
 from generation.backends.ctranslate2 import CTranslate2Backend
-from generation.folders import read_card, read_knowledge
+from generation.folders import read_knowledge
 from generation.models import Batch, ModelVersion
 from generation.rules import Drop, Knowledge, Stock
+from generation.versions import (
+    PromotionError,
+    StaleModel,
+    model_before,
+    promote_model,
+    register_model,
+    register_starter_models,
+    retire_model,
+    roll_back,
+    stale_models,
+)
 
-STARTER = Path(__file__).parent / "starter"
+# The services on model versions have a module of their own.
+__all__ = [
+    "Claim",
+    "LostClaimError",
+    "PromotionError",
+    "StaleModel",
+    "claim_batch",
+    "create_batch",
+    "keep_pool_ready",
+    "load_model",
+    "model_before",
+    "promote_model",
+    "register_model",
+    "register_starter_models",
+    "retire_model",
+    "roll_back",
+    "run_batch",
+    "stale_models",
+]
+
 MAX_TRIES = 3
 # After these a batch is tried again (SystemExit: its worker was told to stop); anything else fails it at once.
 RETRYABLE = (BackendError, OperationalError, SystemExit)
@@ -50,41 +80,6 @@ _PLANNING_LOCK = 0x626F7473
 
 class LostClaimError(Exception):
     """Somebody else took a batch over while this process worked on it; nothing of it was written here."""
-
-
-def register_starter_models() -> list[ModelVersion]:
-    """Register the shipped models of the categories that exist; raises UnusableModelError."""
-    folders = {path.parent.name: path.parent for path in sorted(STARTER.glob("*/card.json"))}
-    return [register_model(category=category, folder=folders[category.slug]) for category in Category.objects.filter(slug__in=folders)]
-
-
-def register_model(*, category: Category, folder: Path) -> ModelVersion:
-    """Make the model in `folder` the one that writes for `category`, unless that version is registered already.
-
-    Raises UnusableModelError.
-    """
-    card = read_card(folder)
-    if card.category != category.slug:
-        raise UnusableModelError(f"{folder} is a model of {card.category}, not of {category.slug}.")
-    with transaction.atomic():
-        Category.objects.select_for_update().get(pk=category.pk)
-        registered = ModelVersion.objects.filter(name=card.name, version=card.version).first()
-        if registered:
-            return registered
-        ModelVersion.objects.filter(category=category, state=ModelVersion.State.ACTIVE).update(state=ModelVersion.State.RETIRED)
-        label = f"{card.name} v{card.version}"
-        return ModelVersion.objects.create(
-            author=get_author(kind=Kind.MACHINE, platform="model", handle=label.replace(" ", "-"), name=label),
-            category=category,
-            name=card.name,
-            version=card.version,
-            path=str(folder.relative_to(settings.BASE_DIR) if folder.is_relative_to(settings.BASE_DIR) else folder.resolve()),
-            state=ModelVersion.State.ACTIVE,
-            corpus_sha256=card.corpus_sha256,
-            recipe=card.recipe,
-            scores=card.scores,
-            sampling=card.sampling,
-        )
 
 
 def keep_pool_ready(*, now: datetime) -> list[int]:
@@ -110,6 +105,8 @@ def _lease() -> CombinedExpression:
 
 
 def _take_back_abandoned() -> list[int]:
+    # Planned while its model was replaced: nobody may claim it.
+    Batch.objects.filter(_UNFINISHED).exclude(model_version__state=ModelVersion.State.ACTIVE).delete()
     abandoned = Batch.objects.filter(_UNFINISHED, lease_until__lt=Now())
     abandoned.filter(error="", tries__gte=MAX_TRIES).update(error=f"Its worker stopped answering, {MAX_TRIES} times.")
     abandoned.filter(tries__gte=MAX_TRIES).update(state=Batch.State.FAILED, finished_at=Now())
@@ -121,7 +118,8 @@ def _take_back_abandoned() -> list[int]:
 
 def _plan(now: datetime) -> list[int]:
     models = {model.category_id: model for model in ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE, category__active=True)}
-    ready = count_ready(categories=Category.objects.filter(pk__in=models))
+    # What a replaced model left does not count: its successor begins to write at once.
+    ready = count_ready(categories=Category.objects.filter(pk__in=models), authors=[model.author_id for model in models.values()])
     in_flight = dict(Batch.objects.filter(_UNFINISHED).values_list("model_version__category").annotate(Sum("wanted")))
     stocks = [Stock(category, ready[category][Kind.MACHINE], in_flight.get(category, 0)) for category in models]
     lacking = [stock for stock in stocks if stock.has < settings.GENERATION_READY and not _rests(models[stock.category], now)]
@@ -188,10 +186,10 @@ class Claim:
 
 
 def claim_batch(*, batch_id: int) -> Claim | None:
-    """Claim a batch that waits or was abandoned; None if it is done, failed or somebody else's."""
+    """Claim a batch that waits or was abandoned; None if it is done, failed, somebody else's, or its model is not active."""
     token = uuid4()
     free = Q(state=Batch.State.PENDING) | Q(state=Batch.State.RUNNING, lease_until__lt=Now())
-    won = Batch.objects.filter(free, pk=batch_id, tries__lt=MAX_TRIES).update(
+    won = Batch.objects.filter(free, pk=batch_id, tries__lt=MAX_TRIES, model_version__state=ModelVersion.State.ACTIVE).update(
         state=Batch.State.RUNNING, tries=F("tries") + 1, claimed_by=token, lease_until=_lease()
     )
     return Claim(Batch.objects.select_related("model_version__category", "model_version__author").get(pk=batch_id), token) if won else None

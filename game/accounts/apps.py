@@ -7,7 +7,8 @@ class AccountsConfig(AppConfig):
     label = "accounts"
 
     def ready(self) -> None:
-        from game.accounts.roles import sync_roles
+        from game.accounts.roles import ROLES, sync_roles
 
-        # After the pool's own permissions exist, which Django makes on the same signal.
-        post_migrate.connect(sync_roles, sender=apps.get_app_config("pool"), dispatch_uid="accounts.roles")
+        # After each app's own permissions exist, which Django makes on the same signal.
+        for app in {name.partition(".")[0] for permissions in ROLES.values() for name in permissions}:
+            post_migrate.connect(sync_roles, sender=apps.get_app_config(app), dispatch_uid=f"accounts.roles.{app}")

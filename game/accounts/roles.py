@@ -19,6 +19,7 @@ ROLES: dict[str, frozenset[str]] = {
             "pool.view_category",
             "pool.add_category",
             "pool.change_category",
+            "training.train_model",
         }
     ),
 }

@@ -98,6 +98,8 @@ class Tweet(models.Model):
                 condition=models.Q(status=Status.APPROVED, split=Split.PLAY, first_dealt_at__isnull=True),
                 name="tweet_ready",
             ),
+            # Few, and looked for among all: which models have learned from them?
+            models.Index(fields=["author"], condition=models.Q(status=Status.WITHDRAWN), name="tweet_withdrawn"),
         ]
 
     def __str__(self) -> str:

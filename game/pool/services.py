@@ -81,14 +81,13 @@ def get_author(*, kind: str, platform: str, handle: str, name: str = "") -> Auth
     return author
 
 
-def count_ready(*, categories: Iterable[Category]) -> dict[int, dict[str, int]]:
-    """Return, per category id and kind, how many approved tweets for play nobody was dealt yet."""
+def count_ready(*, categories: Iterable[Category], authors: Iterable[int] | None = None) -> dict[int, dict[str, int]]:
+    """Return, per category id and kind, how many approved tweets for play nobody was dealt yet; by anybody, or by these author ids."""
     ready = {category.pk: dict.fromkeys(Kind.values, 0) for category in categories}
-    rows = (
-        Tweet.objects.filter(category__in=ready, status=Status.APPROVED, split=Split.PLAY, first_dealt_at=None)
-        .values_list("category", "kind")
-        .annotate(Count("id"))
-    )
+    tweets = Tweet.objects.filter(category__in=ready, status=Status.APPROVED, split=Split.PLAY, first_dealt_at=None)
+    if authors is not None:
+        tweets = tweets.filter(author__in=authors)
+    rows = tweets.values_list("category", "kind").annotate(Count("id"))
     for category_id, kind, count in rows:
         ready[category_id][kind] = count
     return ready

@@ -11,8 +11,9 @@ import pytest
 from game.pool.models import Category
 from generation import services
 from generation.models import Batch, ModelVersion
+from generation.versions import STARTER
 
-SHIPPED = services.STARTER / "donald-trump"
+SHIPPED = STARTER / "donald-trump"
 
 
 def copy_model(folder: Path, **card: Any) -> Path:
@@ -30,12 +31,12 @@ def category(db: None) -> Category:
 
 @pytest.fixture
 def register(category: Category, tmp_path: Path) -> Callable[..., ModelVersion]:
-    """Return a function that registers a copy of the shipped model, changed by `spoil(folder)` and by what its card says."""
+    """Return a function that registers and promotes a copy of the shipped model, changed by `spoil(folder)` and by what its card says."""
 
     def make(spoil: Callable[[Path], object] = lambda folder: None, **card: Any) -> ModelVersion:
         folder = copy_model(tmp_path / f"model-{ModelVersion.objects.count()}", **card)
         spoil(folder)
-        return services.register_model(category=category, folder=folder)
+        return services.promote_model(model_version=services.register_model(category=category, folder=folder), by=None)
 
     return make
 

@@ -237,8 +237,10 @@ def test_what_the_pool_or_the_batch_holds_already_is_a_duplicate(batch: Batch, c
     assert Tweet.objects.get(kind=Kind.MACHINE).text == "It is a great day for all of the people here!"
 
 
-def test_registering_a_version_again_changes_nothing(model: ModelVersion, register: Callable[..., ModelVersion]) -> None:
-    assert register() == model
+def test_registering_a_version_again_changes_nothing(model: ModelVersion, category: Category) -> None:
+    assert register_model(category=category, folder=model.folder) == model
+    model.refresh_from_db()
+    assert model.state == "active"
     assert (ModelVersion.objects.count(), Author.objects.count()) == (1, 1)
 
 

@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 
 from generation.folders import read_card, read_knowledge
 from generation.rules import made_up_words, word_hash
-from generation.services import STARTER
+from generation.versions import STARTER
 from training.steps.recipe import knobs, load_recipe
 
 FOLDERS = sorted(path for path in STARTER.iterdir() if path.is_dir())

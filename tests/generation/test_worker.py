@@ -22,8 +22,9 @@ SETTINGS = {
 REGISTER = """
 from pathlib import Path
 from game.pool.models import Category
-from generation.services import register_model
-register_model(category=Category.objects.create(slug={slug!r}, name="Starlings"), folder=Path({folder!r}))
+from generation.services import promote_model, register_model
+category = Category.objects.create(slug={slug!r}, name="Starlings")
+promote_model(model_version=register_model(category=category, folder=Path({folder!r})), by=None)
 """
 
 
