@@ -118,7 +118,12 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_TASK_ROUTES = {"generation.tasks.*": {"queue": "generation"}}
+CELERY_TASK_ROUTES = {
+    # Hours, on machines that have torch; looking after runs is a matter of milliseconds, anywhere.
+    "training.tasks.run_training": {"queue": "training"},
+    "training.tasks.*": {"queue": "generation"},
+    "generation.tasks.*": {"queue": "generation"},
+}
 CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_TASK_TIME_LIMIT = 300
 # After so long Redis hands a task that nobody acknowledged to another worker.
@@ -136,12 +141,24 @@ GENERATION_BATCH_SIZE = env.whole("GENERATION_BATCH_SIZE", 100, minimum=1, maxim
 GENERATION_LEASE_SECONDS = env.whole("GENERATION_LEASE_SECONDS", 60, minimum=2, maximum=86_400)
 GENERATION_CHECK_SECONDS = env.seconds("GENERATION_CHECK_SECONDS", 5.0, maximum=86_400)
 GENERATION_DEVICE = env.choice("GENERATION_DEVICE", "auto", "cpu", "cuda")
+
+# --- Training ------------------------------------------------------------------------------
+# A run whose worker has not renewed its lease for so long is given to another, which goes on from the last checkpoint.
+TRAINING_LEASE_SECONDS = env.whole("TRAINING_LEASE_SECONDS", 60, minimum=2, maximum=86_400)
+TRAINING_CHECK_SECONDS = env.seconds("TRAINING_CHECK_SECONDS", 5.0, maximum=86_400)
+
+# --- The clock -----------------------------------------------------------------------------
 CELERY_BEAT_SCHEDULE = {
     "keep-pool-ready": {
         "task": "generation.tasks.keep_pool_ready",
         "schedule": timedelta(seconds=GENERATION_CHECK_SECONDS),
         # While a worker is busy or away, one check waits in the queue and not a heap of them.
         "options": {"expires": GENERATION_CHECK_SECONDS},
+    },
+    "keep-training-going": {
+        "task": "training.tasks.keep_training_going",
+        "schedule": timedelta(seconds=TRAINING_CHECK_SECONDS),
+        "options": {"expires": TRAINING_CHECK_SECONDS},
     },
 }
 
@@ -177,6 +194,7 @@ RATE_START = env.rate("RATE_START", "120/m")
 RATE_GUESS = env.rate("RATE_GUESS", "40/s")
 RATE_SIGN_IN = env.rate("RATE_SIGN_IN", "10/m")
 RATE_SIGN_UP = env.rate("RATE_SIGN_UP", "60/m")
+RATE_TRAINING = env.rate("RATE_TRAINING", "60/m")
 
 # --- Import --------------------------------------------------------------------------------
 # What becomes of a post that ends in a link: "drop" it, or "strip" the link.

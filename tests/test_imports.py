@@ -24,7 +24,8 @@ ALLOWED: dict[str, set[str]] = {
     "game.play": {"game.pool", "game.live", "game.accounts", "game.limits"},
     "scraping": {"game.pool"},
     "generation": {"game.pool"},
-    "training": {"game.pool", "generation", "training.steps"},
+    # Its steps are child processes, which must not outlive it.
+    "training": {"game.pool", "game.live", "game.limits", "game.embedded", "generation", "training.steps"},
     "training.steps": set(),
 }
 # Inside an app, what each room may import of its own app's rooms.

@@ -35,6 +35,7 @@ class TrainingRun(models.Model):
     lease_until = models.DateTimeField(
         help_text="When a running one counts as abandoned, and a waiting one as lost on its way to a worker."
     )
+    tries = models.PositiveSmallIntegerField(default=0, help_text="Claims whose worker died; one that was stopped gives its claim back.")
     cancel_asked_at = models.DateTimeField(null=True, blank=True)
     error = models.TextField(blank=True, help_text="What it ended of, in one line.")
     note = models.TextField(blank=True, help_text="What else is worth knowing, a line each: halved batches, why it was promoted or not.")

@@ -1,6 +1,7 @@
 """What a corpus and a model look like from outside: pure functions over texts and figures."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 # Characters in one bin of a length profile.
@@ -77,3 +78,81 @@ and errors of its corpus, knows nothing that is true today, and may offend.
 No tweet is in this folder. `words.bin` and `runs.bin` hold hashes (see `generation/rules.py`), `profile.json` the lengths of the
 train split. The tweets belong to their authors; the weights are under the project's licence (MIT).
 """
+
+
+# Fewer tweets teach nothing, and their figures mean nothing.
+MIN_TRAIN = 50
+MIN_HELD_OUT = 25
+
+
+def what_a_corpus_lacks(train: int, heldout: int) -> str:
+    """Say why a category with so many approved human tweets can't be trained on; empty if it can."""
+    if not train + heldout:
+        return "has no approved human tweets: import some, and approve them."
+    if train >= MIN_TRAIN and heldout >= MIN_HELD_OUT:
+        return ""
+    return (
+        f"has {train} approved human tweets to learn from and {heldout} to measure by;"
+        f" {MIN_TRAIN} and {MIN_HELD_OUT} are needed: import more, and approve them."
+    )
+
+
+# An AUC of a thousand samples is off by about so much, by chance.
+CLEARLY = 0.01
+# The same of bits per byte on one held-out set, relatively.
+FEWER_BITS = 0.005
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Whether a candidate beats the active model, and why or why not."""
+
+    beats: bool
+    reason: str
+
+
+def worst_detector(scores: Mapping[str, Any]) -> tuple[str, float]:
+    """Return which of three detectors tells the served tweets from people's best, and how far its AUC is from 0.5.
+
+    n-grams, likelihood, and made-up words: one that calls every tweet with a made-up word a machine's has
+    an AUC of 0.5 + (machine's share - people's share) / 2.
+    """
+    served, human = scores["served"], scores["human"]
+    distances = {
+        "n-grams": abs(served["ngram_auc"] - 0.5),
+        "likelihood": abs(served["likelihood_auc"] - 0.5),
+        "made-up words": abs(served["made_up"] - human["made_up"]) / 2,
+    }
+    return max(distances.items(), key=lambda item: item[1])
+
+
+def compare(candidate: Mapping[str, Any], active: Mapping[str, Any] | None, *, same_heldout: bool) -> Comparison:
+    """Compare the scores of two models of a category, in this order; a tie does not replace what players know.
+
+    1. Nothing active: anything measured beats it. 2. A bigger copied share among what players are served loses.
+    3. The smaller worst detector wins, if by CLEARLY. 4. Bits per byte decide what is left, if both were measured
+    on the same held-out tweets. What was never measured as served beats nothing, and is not compared with.
+    """
+    try:
+        detector, distance = worst_detector(candidate)
+        copied = candidate["served"]["copied"]
+    except (KeyError, TypeError):
+        return Comparison(False, "it was not measured as it is served")
+    if active is None:
+        return Comparison(True, "no other model is active")
+    try:
+        other_detector, other_distance = worst_detector(active)
+        other_copied = active["served"]["copied"]
+    except (KeyError, TypeError):
+        return Comparison(False, "the active model was not measured as it is served: a person has to compare them")
+    if copied > other_copied:
+        return Comparison(False, f"it copies more from training: {copied:.1%} of what it serves, the active model {other_copied:.1%}")
+    told = f"its worst detector ({detector}) is {distance:.3f} off 0.5, the active model's ({other_detector}) {other_distance:.3f}"
+    if abs(distance - other_distance) >= CLEARLY:
+        return Comparison(distance < other_distance, told)
+    if not same_heldout:
+        return Comparison(False, f"{told}: no clear difference, and their bits per byte are of different held-out tweets")
+    bits, other_bits = candidate["bits_per_byte"], active["bits_per_byte"]
+    return Comparison(
+        bits <= other_bits * (1 - FEWER_BITS), f"{told}: no clear difference; bits per byte {bits:.3f}, the active model's {other_bits:.3f}"
+    )

@@ -1,132 +1,228 @@
-"""From the pool to the files that the steps read, and from their files to a model's card."""
+"""Transactions of training: runs are asked for, claimed, followed, cancelled, taken over; a person's page hears of each change."""
 
-import hashlib
-import json
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
-from django.db.models import F, QuerySet
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.expressions import CombinedExpression
+from django.db.models.functions import Coalesce, Now
 
-from game.pool.models import Category, Kind, Split, Status, Tweet
-from game.pool.rules import TRAIN_SHARE
-from generation.rules import RUN_BYTES, WORD_BYTES, HashedSet, is_copied, made_up_words, run_hashes, word_hash, words_of
-from training.rules import length_profile, render_card
-from training.steps.files import read_json, read_texts, write_json, written_aside
-from training.steps.recipe import Recipe, knobs
+from game.live.services import announce
+from game.pool.models import Category, Split
+from generation.versions import STARTER_BASE
+from training import rules
+from training.corpora import approved_tweets
+from training.models import TrainingRun
+from training.steps.recipe import Recipe, StepError, make_recipe
 
-SPLIT_RULE = f"{TRAIN_SHARE:.0%} of the approved tweets, chosen by the hash of their text"
-_FILES = ((Split.TRAIN, "train.jsonl"), (Split.PLAY, "heldout.jsonl"))
+# Claims whose worker died: a run that is too big for its machine kills one after the other.
+MAX_TRIES = 5
+# What a run sets by itself.
+PLACES = ("version", "category", "base", "corpus", "out")
+UNFINISHED = (TrainingRun.State.WAITING, TrainingRun.State.RUNNING)
+
+_State = TrainingRun.State
 
 
-class NoCorpusError(Exception):
-    """A corpus can't be written; the message says why."""
+class TrainingError(Exception):
+    """A run can't be started or go on; the message says why, in one line."""
 
 
-def export_corpus(*, category: Category, out: Path, words_from: Sequence[Category] = ()) -> dict[str, Any]:
-    """Write the approved human tweets of `category` to the folder `out`; return what corpus.json says.
+class BusyError(TrainingError):
+    """Another run has the device."""
 
-    `words_from` are the categories that the base model was trained on: their words count as known
-    too, except those of tweets that are played elsewhere. The folder is replaced whole. Raises NoCorpusError.
+
+class LostRunError(Exception):
+    """Somebody else took a run over while this process worked on it, or it is over."""
+
+
+def start_run(
+    *, category: Category, by: User | None, recipe_values: Mapping[str, Any], promote: bool = False, here: bool = False
+) -> TrainingRun:
+    """Ask for a run, which a worker takes within seconds (unless it is claimed `here`); TrainingError where it can't come to anything.
+
+    `recipe_values` are knobs of a recipe, `base` among them: `starter`, a folder, or a name on the hub.
+    Where the files lie, the category and the version are the run's own.
     """
-    if out.exists() and not (out / "corpus.json").exists():
-        raise NoCorpusError(f"{out} exists and is not a corpus: name another folder.")
-    with written_aside(out) as folder:
-        folder.mkdir()
-        authors: Counter[str] = Counter()
-        counts: dict[str, int] = {}
-        for split, name in _FILES:
-            with (folder / name).open("w", encoding="utf-8") as lines:
-                for tweet in _human_tweets(category, split):
-                    authors[str(tweet["author"])] += 1
-                    lines.write(json.dumps(tweet, ensure_ascii=False) + "\n")
-            counts[split] = authors.total() - sum(counts.values())
-            if not counts[split]:
-                raise NoCorpusError(f"{category.slug} has no approved human tweets for {split}: import some first.")
-        _write_rules(folder, words_from)
-        corpus = {
-            "category": category.slug,
-            "language": category.language,
-            "train": counts[Split.TRAIN],
-            "heldout": counts[Split.PLAY],
-            "authors": dict(sorted(authors.items())),
-            "split": SPLIT_RULE,
-            "sha256": hashlib.sha256((folder / "train.jsonl").read_bytes()).hexdigest(),
-        }
-        write_json(folder / "corpus.json", corpus)
-    return corpus
+    base = str(recipe_values.get("base") or "starter")
+    if problem := what_a_base_lacks(base):
+        raise TrainingError(problem)
+    values = {key: value for key, value in recipe_values.items() if key not in PLACES}
+    name = f"{Path(base).name}-{category.slug}"[:80]
+    recipe = _recipe(values | {"name": values.get("name") or name, "category": category.slug, "base": base, "corpus": "", "out": ""})
+    counts = [approved_tweets(category, split).count() for split in (Split.TRAIN, Split.PLAY)]
+    if problem := rules.what_a_corpus_lacks(*counts):
+        raise TrainingError(f"{category.slug} {problem}")
+    defaults = {field.name: field.default for field in fields(Recipe)}
+    with transaction.atomic():
+        run = TrainingRun.objects.create(
+            category=category,
+            asked_by=by,
+            base=recipe.base,
+            recipe={key: value for key, value in asdict(recipe).items() if key not in PLACES and value != defaults[key]},
+            promote=promote,
+            lease_until=_lease() if here else Now(),
+        )
+        run.folder = f"training/{category.slug}-{run.pk}"
+        run.save(update_fields=["folder"])
+        _announce_on_commit(run.pk)
+    return run
 
 
-def _human_tweets(category: Category, split: str) -> Iterator[dict[str, str | None]]:
-    rows = (
-        Tweet.objects.filter(category=category, kind=Kind.HUMAN, status=Status.APPROVED, split=split)
-        # The fingerprint, unlike the id, does not depend on the order of imports.
-        .order_by("author__handle", F("posted_at").asc(nulls_last=True), "fingerprint")
-        .values_list("text", "author__handle", "posted_at")
-    )
-    for text, author, posted_at in rows.iterator():
-        yield {"text": text, "author": author, "posted_at": posted_at.isoformat() if posted_at else None}
+def _recipe(values: Mapping[str, Any]) -> Recipe:
+    try:
+        return make_recipe(values, "recipe")
+    except StepError as error:
+        raise TrainingError(str(error)) from error
 
 
-def _write_rules(folder: Path, words_from: Sequence[Category]) -> None:
-    """Write what the filters need to know of the train split: its words, runs of words, and lengths."""
-    texts = read_texts(folder / "train.jsonl")
-    known = {word_hash(word) for words in map(words_of, texts) for word in words}
-    for text in _base_tweets(words_from).values_list("text", flat=True).iterator():
-        known.update(map(word_hash, words_of(text)))
-    (folder / "words.bin").write_bytes(HashedSet.of(known, WORD_BYTES).to_bytes())
-    runs = (run for text in texts for run in run_hashes(text))
-    (folder / "runs.bin").write_bytes(HashedSet.of(runs, RUN_BYTES).to_bytes())
-    write_json(folder / "profile.json", length_profile(map(len, texts)))
+def recipe_of(run: TrainingRun, *, version: int) -> Recipe:
+    """Return the whole recipe of a run; raises TrainingError."""
+    places = {"category": run.category.slug, "base": run.base, "corpus": str(run.path / "corpus"), "out": str(run.path)}
+    return _recipe(run.recipe | places | {"version": version})
 
 
-def _base_tweets(categories: Sequence[Category]) -> "QuerySet[Tweet]":
-    played_elsewhere = Tweet.objects.filter(kind=Kind.HUMAN, split=Split.PLAY).exclude(category__in=categories)
-    return Tweet.objects.filter(category__in=categories, kind=Kind.HUMAN).exclude(fingerprint__in=played_elsewhere.values("fingerprint"))
+def folder_of_base(base: str) -> Path | None:
+    """Return the folder of a base; None if it is a name on the hub."""
+    if base == "starter":
+        return STARTER_BASE
+    return Path(base) if Path(base).is_dir() or base.startswith((".", "/")) else None
 
 
-def write_card(*, recipe: Recipe) -> dict[str, Any]:
-    """Complete the scores of an exported model with its words, and write card.json and README.md beside it.
+def what_a_base_lacks(base: str) -> str:
+    """Say what a base's folder lacks for training; empty if nothing, or if it is a name on the hub, which is asked later."""
+    folder = folder_of_base(base)
+    if folder is None:
+        return ""
+    if not (folder / "config.json").is_file():
+        return f"base {str(folder)!r} is not there: it must be a folder in transformers format, or a name on the hub."
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json", "tokenizer.model")):
+        return f"base {str(folder)!r} has no tokenizer: save tokenizer.json beside its weights."
+    return ""
 
-    Raises OSError where a step has not run yet.
+
+def cancel_run(*, run_id: int, by: User | None) -> None:
+    """Stop a run: one that waits or was abandoned at once, one that runs as soon as its worker hears of it. One that is over stays."""
+    idle = Q(state=_State.WAITING) | Q(state=_State.RUNNING, lease_until__lt=Now())
+    who = f"cancelled by {by.get_username()}" if by else "cancelled"
+    TrainingRun.objects.filter(pk=run_id, state__in=UNFINISHED, cancel_asked_at=None).update(cancel_asked_at=Now(), error=who)
+    TrainingRun.objects.filter(idle, pk=run_id).update(state=_State.CANCELLED, finished_at=Now(), claimed_by=None)
+    _announce_on_commit(run_id)
+
+
+def put_back(*, run: TrainingRun) -> None:
+    """Undo what start_run or find_run_to_resume did for a run that found its device taken."""
+    mine = TrainingRun.objects.filter(pk=run.pk, state=_State.WAITING)
+    mine.filter(started_at=None).delete()
+    mine.update(state=_State.FAILED, finished_at=Now(), error="its device was taken")
+
+
+def find_run_to_resume(*, category: Category, promote: bool) -> TrainingRun:
+    """Return the category's last run, ready to be claimed again; raises TrainingError if it is done, going on, or there is none."""
+    run = TrainingRun.objects.filter(category=category).order_by("-pk").first()
+    if run is None or run.state == _State.DONE:
+        raise TrainingError(f"{category.slug} has no run to resume: leave --resume out.")
+    again = Q(state__in=(_State.FAILED, _State.CANCELLED, _State.WAITING)) | Q(state=_State.RUNNING, lease_until__lt=Now())
+    fresh: dict[str, Any] = {"state": _State.WAITING, "finished_at": None, "cancel_asked_at": None, "error": "", "tries": 0}
+    fresh |= {"claimed_by": None, "lease_until": _lease(), "promote": promote or run.promote}
+    if not TrainingRun.objects.filter(again, pk=run.pk).update(**fresh):
+        raise TrainingError(f"Run {run.pk} of {category.slug} is going on: wait for it, or cancel it.")
+    run.refresh_from_db()
+    return run
+
+
+def take_back_abandoned() -> list[int]:
+    """Let abandoned runs wait for another worker, end those that were cancelled or die again and again; return the runs to enqueue."""
+    abandoned = TrainingRun.objects.filter(state=_State.RUNNING, lease_until__lt=Now())
+    over: dict[str, Any] = {"finished_at": Now(), "claimed_by": None}
+    abandoned.filter(cancel_asked_at__isnull=False).update(state=_State.CANCELLED, **over)
+    died = f"Its worker died {MAX_TRIES} times, as it does when memory runs out: try a smaller batch or base."
+    abandoned.filter(tries__gte=MAX_TRIES).update(state=_State.FAILED, error=died, **over)
+    abandoned.update(state=_State.WAITING, claimed_by=None, lease_until=Now())
+    with transaction.atomic():
+        lost = TrainingRun.objects.select_for_update(skip_locked=True).filter(state=_State.WAITING, lease_until__lte=Now())
+        waiting = list(lost.order_by("pk").values_list("pk", flat=True))
+        TrainingRun.objects.filter(pk__in=waiting).update(lease_until=_lease())
+    return waiting
+
+
+def _lease() -> CombinedExpression:
+    # By the database's clock: the one that all workers share.
+    return Now() + timedelta(seconds=settings.TRAINING_LEASE_SECONDS)
+
+
+def _announce_on_commit(run_id: int) -> None:
+    transaction.on_commit(lambda: announce(topic="training", keys=[str(run_id), "all"]))
+
+
+class RunClaim:
+    """The right to work on a run until its lease ends and somebody takes it over. Every change goes through it."""
+
+    def __init__(self, run: TrainingRun, token: UUID) -> None:
+        self.run, self.token = run, token
+
+    def renew(self) -> bool:
+        """Prolong the lease, and say whether the run is to be cancelled; raises LostRunError."""
+        self._update(lease_until=_lease())
+        return self._mine().filter(cancel_asked_at__isnull=False).exists()
+
+    def update(self, **changes: Any) -> None:
+        """Write down how far the run is, and tell who watches; raises LostRunError."""
+        self._update(**changes)
+        self.run.refresh_from_db()
+        _announce_on_commit(self.run.pk)
+
+    def add_note(self, line: str) -> None:
+        """Write down what else is worth knowing, once; raises LostRunError."""
+        if line not in self.run.note.splitlines():
+            self.update(note=f"{self.run.note}\n{line}".strip())
+
+    def finish(self, state: str, **changes: Any) -> None:
+        """End the run; raises LostRunError."""
+        self.update(state=state, finished_at=Now(), claimed_by=None, **changes)
+
+    def give_back(self) -> None:
+        """Let the run wait for the next worker; raises LostRunError."""
+        self.update(state=_State.WAITING, claimed_by=None, lease_until=Now(), tries=F("tries") - 1)
+
+    def _update(self, **changes: Any) -> None:
+        if not self._mine().update(**changes):
+            raise LostRunError(f"Run {self.run.pk} was given to another worker.")
+
+    def _mine(self) -> "QuerySet[TrainingRun]":
+        return TrainingRun.objects.filter(pk=self.run.pk, state=_State.RUNNING, claimed_by=self.token)
+
+
+def claim_run(*, run_id: int, device: Callable[[str], str]) -> RunClaim | None:
+    """Claim a run that waits or was abandoned; None if it is over or somebody else's. Raises BusyError if its device is taken.
+
+    `device` turns a recipe's device into the name of the one that this process would use.
     """
-    corpus_folder, out = Path(recipe.corpus), Path(recipe.out)
-    model = out / "model"
-    corpus, training = read_json(corpus_folder / "corpus.json"), read_json(out / "tuned" / "training.json")
-    known = HashedSet.from_bytes((model / "words.bin").read_bytes(), WORD_BYTES)
-    runs = HashedSet.from_bytes((model / "runs.bin").read_bytes(), RUN_BYTES)
-    samples, heldout = read_texts(out / "samples.jsonl"), read_texts(corpus_folder / "heldout.jsonl")
-    played = HashedSet.of((run for text in heldout for run in run_hashes(text)), RUN_BYTES)
-    scores = read_json(out / "scores.json") | {
-        "made_up": _share(bool(made_up_words(text, known)) for text in samples),
-        "made_up_human": _share(bool(made_up_words(text, known)) for text in heldout),
-        "copied": _share(is_copied(text, runs) for text in samples),
-        "copied_human": _share(is_copied(text, runs) for text in heldout),
-        # What only the base can have seen.
-        "copied_heldout": _share(is_copied(text, played) for text in samples),
-    }
-    card = {
-        "name": recipe.name,
-        "version": recipe.version,
-        "category": recipe.category,
-        "base": recipe.base_name,
-        "base_sha256": training["base_sha256"],
-        "parameters": training["parameters"],
-        "corpus_sha256": training["corpus_sha256"],
-        "corpus": {key: corpus[key] for key in ("language", "train", "heldout", "authors", "split")},
-        "recipe": knobs(recipe),
-        "scores": scores,
-        "sampling": recipe.sampling,
-        "note": recipe.note,
-        "trained_at": training["trained_at"],
-    }
-    write_json(model / "card.json", card)
-    with written_aside(model / "README.md") as aside:
-        aside.write_text(render_card(card), encoding="utf-8")
-    return card
-
-
-def _share(found: Iterable[bool]) -> float:
-    each = list(found)
-    return round(sum(each) / len(each), 4)
+    run = TrainingRun.objects.select_related("category", "asked_by").get(pk=run_id)
+    token, place = uuid4(), device(str(run.recipe.get("device", Recipe.device)))
+    free = Q(state=_State.WAITING, cancel_asked_at=None) | Q(state=_State.RUNNING, lease_until__lt=Now())
+    try:
+        with transaction.atomic():
+            won = TrainingRun.objects.filter(free, pk=run_id).update(
+                state=_State.RUNNING,
+                tries=F("tries") + 1,
+                claimed_by=token,
+                lease_until=_lease(),
+                device=place,
+                started_at=Coalesce(F("started_at"), Now()),
+            )
+    except IntegrityError:
+        other = TrainingRun.objects.filter(state=_State.RUNNING, device=place).first()
+        raise BusyError(f"{other or 'Another training'} is going on on {place}: wait for it, or cancel it.") from None
+    if not won:
+        return None
+    run.refresh_from_db()
+    _announce_on_commit(run.pk)
+    return RunClaim(run, token)

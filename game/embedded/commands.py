@@ -23,6 +23,14 @@ def worker() -> list[str]:
     ]
 
 
+def trainer() -> list[str]:
+    """Return the command of the training worker: one run at a time, in its main process, which a signal reaches at once."""
+    return [
+        *(sys.executable, "-m", "celery", "-A", "game", "worker", "-Q", "training", "--pool", "solo", "-n", "training@%h"),
+        *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
+    ]
+
+
 def beat(var: Path) -> list[str]:
     """Return the command of the clock that keeps the pool filled."""
     return [sys.executable, "-m", "celery", "-A", "game", "beat", "--schedule", str(var / "beat-schedule"), "--pidfile="]

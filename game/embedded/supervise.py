@@ -6,6 +6,7 @@ run elsewhere; what is not named is started here.
 
 import errno
 import fcntl
+import importlib.util
 import os
 import signal
 import socket
@@ -32,6 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRESS_SECONDS = 3.0
 # A category whose model can't fill it, or that has no human tweets, does not keep the others waiting for longer.
 PATIENCE_SECONDS = 20.0
+TRAINER_SECONDS = 25.0
 
 
 def main() -> int:
@@ -165,7 +167,7 @@ def start_servers(var: Path, cleanup: ExitStack) -> list[Child]:
 
 
 def start_processes(var: Path, port: int, cleanup: ExitStack) -> list[Child]:
-    """Start web, worker and beat."""
+    """Start web, worker and beat, and a training worker where torch is installed."""
     children: list[Child] = []
     cleanup.callback(lambda: stop(*(child.process for child in children), grace=5.0))
     # If we are killed, web and beat die at once and free the port; the worker has a child to take along.
@@ -176,6 +178,12 @@ def start_processes(var: Path, port: int, cleanup: ExitStack) -> list[Child]:
     ):
         log = log_of(var, name)
         children.append(Child(title, log, partial(spawn, command, log=log, cwd=ROOT, death_signal=death_signal)))
+    if importlib.util.find_spec("torch"):
+        log = log_of(var, "training")
+        start = partial(spawn, commands.trainer(), log=log, cwd=ROOT)
+        children.append(Child("The training worker", log, start))
+        # First of all to be told to stop: a run writes a checkpoint before it ends.
+        cleanup.callback(lambda: stop(children[-1].process, grace=TRAINER_SECONDS))
     return children
 
 

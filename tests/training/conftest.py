@@ -10,7 +10,8 @@ from pathlib import Path
 import ctranslate2
 import pytest
 
-from generation.rules import RUN_BYTES, WORD_BYTES, HashedSet, run_hashes, word_hash, words_of
+from game.pool.rules import fingerprint
+from generation.rules import RUN_BYTES, WORD_BYTES, HashedSet, learned, run_hashes, word_hash, words_of
 from training.rules import length_profile
 from training.steps.recipe import Recipe
 
@@ -66,6 +67,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
     (folder / "words.bin").write_bytes(HashedSet.of((word_hash(word) for text in TRAIN for word in words_of(text)), WORD_BYTES).to_bytes())
     (folder / "runs.bin").write_bytes(HashedSet.of((run for text in TRAIN for run in run_hashes(text)), RUN_BYTES).to_bytes())
+    (folder / "learned.bin").write_bytes(learned(map(fingerprint, TRAIN)).to_bytes())
     (folder / "profile.json").write_text(json.dumps(length_profile(map(len, TRAIN))), encoding="utf-8")
     facts = {"category": "birds", "language": "en", "train": len(TRAIN), "heldout": len(HELD_OUT), "authors": {"nan": len(SENTENCES)}}
     sha256 = hashlib.sha256((folder / "train.jsonl").read_bytes()).hexdigest()

@@ -14,7 +14,8 @@ from game.pool.models import Category, Kind, Status
 from game.pool.rules import fingerprint, is_for_training
 from game.pool.services import NewTweet, add_tweets, get_author
 from generation.rules import RUN_BYTES, WORD_BYTES, HashedSet, is_copied, made_up_words
-from training.services import NoCorpusError, export_corpus, write_card
+from training.cards import write_card
+from training.corpora import NoCorpusError, export_corpus
 from training.steps.recipe import Recipe
 
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")

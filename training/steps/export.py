@@ -12,8 +12,8 @@ from transformers import logging as transformers_logging
 from training.steps.files import run_step, written_aside
 from training.steps.recipe import Recipe, StepError
 
-# What the corpus says about the category's words and lengths, and the filters need.
-FROM_CORPUS = ("words.bin", "runs.bin", "profile.json")
+# What the corpus says about the category's words and lengths, and the filters need; and what the model learned, for withdrawals.
+FROM_CORPUS = ("words.bin", "runs.bin", "learned.bin", "profile.json")
 
 
 def export(recipe: Recipe) -> None:

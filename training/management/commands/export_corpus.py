@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from game.pool.models import Category
-from training.services import NoCorpusError, export_corpus
+from training.corpora import NoCorpusError, export_corpus
 
 
 class Command(BaseCommand):

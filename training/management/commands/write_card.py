@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from training.services import write_card
+from training.cards import write_card
 from training.steps.recipe import StepError, load_recipe
 
 

@@ -1,0 +1,95 @@
+"""From the pool to the files that the steps read."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from django.db.models import F, QuerySet
+
+from game.pool.models import Category, Kind, Split, Status, Tweet
+from game.pool.rules import TRAIN_SHARE, fingerprint
+from generation.rules import RUN_BYTES, WORD_BYTES, HashedSet, learned, run_hashes, word_hash, words_of
+from training.rules import length_profile
+from training.steps.files import read_texts, write_json, written_aside
+
+SPLIT_RULE = f"{TRAIN_SHARE:.0%} of the approved tweets, chosen by the hash of their text"
+_FILES = ((Split.TRAIN, "train.jsonl"), (Split.PLAY, "heldout.jsonl"))
+
+
+class NoCorpusError(Exception):
+    """A corpus can't be written; the message says why."""
+
+
+def export_corpus(*, category: Category, out: Path, words_from: Sequence[Category] = (), base_words: Path | None = None) -> dict[str, Any]:
+    """Write the approved human tweets of `category` to the folder `out`; return what corpus.json says.
+
+    `words_from` are the categories that the base model was trained on: their words count as known
+    too, except those of tweets that are played elsewhere. So do those of `base_words`, a words.bin.
+    The folder is replaced whole. Raises NoCorpusError, and OSError or ValueError if `base_words` is none.
+    """
+    if out.exists() and not (out / "corpus.json").exists():
+        raise NoCorpusError(f"{out} exists and is not a corpus: name another folder.")
+    with written_aside(out) as folder:
+        folder.mkdir()
+        authors: Counter[str] = Counter()
+        counts: dict[str, int] = {}
+        for split, name in _FILES:
+            with (folder / name).open("w", encoding="utf-8") as lines:
+                for tweet in _human_tweets(category, split):
+                    authors[str(tweet["author"])] += 1
+                    lines.write(json.dumps(tweet, ensure_ascii=False) + "\n")
+            counts[split] = authors.total() - sum(counts.values())
+            if not counts[split]:
+                raise NoCorpusError(f"{category.slug} has no approved human tweets for {split}: import some first.")
+        _write_rules(folder, words_from, base_words)
+        corpus = {
+            "category": category.slug,
+            "language": category.language,
+            "train": counts[Split.TRAIN],
+            "heldout": counts[Split.PLAY],
+            "authors": dict(sorted(authors.items())),
+            "split": SPLIT_RULE,
+            "sha256": hashlib.sha256((folder / "train.jsonl").read_bytes()).hexdigest(),
+        }
+        write_json(folder / "corpus.json", corpus)
+    return corpus
+
+
+def _human_tweets(category: Category, split: str) -> Iterator[dict[str, str | None]]:
+    rows = (
+        approved_tweets(category, split)
+        # The fingerprint, unlike the id, does not depend on the order of imports.
+        .order_by("author__handle", F("posted_at").asc(nulls_last=True), "fingerprint")
+        .values_list("text", "author__handle", "posted_at")
+    )
+    for text, author, posted_at in rows.iterator():
+        yield {"text": text, "author": author, "posted_at": posted_at.isoformat() if posted_at else None}
+
+
+def approved_tweets(category: Category, split: str) -> "QuerySet[Tweet]":
+    """Return the human tweets of a category that a corpus may hold; none that is withdrawn in any category."""
+    withdrawn = Tweet.objects.filter(kind=Kind.HUMAN, status=Status.WITHDRAWN).values("fingerprint")
+    return Tweet.objects.filter(category=category, kind=Kind.HUMAN, status=Status.APPROVED, split=split).exclude(fingerprint__in=withdrawn)
+
+
+def _write_rules(folder: Path, words_from: Sequence[Category], base_words: Path | None) -> None:
+    """Write what the filters need to know of the train split: its words, runs of words, and lengths."""
+    texts = read_texts(folder / "train.jsonl")
+    known = {word_hash(word) for words in map(words_of, texts) for word in words}
+    for text in _base_tweets(words_from).values_list("text", flat=True).iterator():
+        known.update(map(word_hash, words_of(text)))
+    if base_words:
+        known.update(HashedSet.from_bytes(base_words.read_bytes(), WORD_BYTES).hashes)
+    (folder / "words.bin").write_bytes(HashedSet.of(known, WORD_BYTES).to_bytes())
+    runs = (run for text in texts for run in run_hashes(text))
+    (folder / "runs.bin").write_bytes(HashedSet.of(runs, RUN_BYTES).to_bytes())
+    (folder / "learned.bin").write_bytes(learned(map(fingerprint, texts)).to_bytes())
+    write_json(folder / "profile.json", length_profile(map(len, texts)))
+
+
+def _base_tweets(categories: Sequence[Category]) -> "QuerySet[Tweet]":
+    played_elsewhere = Tweet.objects.filter(kind=Kind.HUMAN, split=Split.PLAY).exclude(category__in=categories)
+    return Tweet.objects.filter(category__in=categories, kind=Kind.HUMAN).exclude(fingerprint__in=played_elsewhere.values("fingerprint"))
