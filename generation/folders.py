@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from generation.backends.base import Sampling, UnusableModelError
+from generation.judge import Judge
 from generation.rules import RUN_BYTES, WORD_BYTES, HashedSet, Knowledge, LengthProfile
 
 
@@ -55,6 +56,17 @@ def read_learned(folder: Path) -> HashedSet | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
+        raise _unusable(path, error) from error
+
+
+def read_judge(folder: Path) -> Judge | None:
+    """Read the judge that chooses among a model's texts; None if its folder has none. Raises UnusableModelError."""
+    path = folder / "judge.bin"
+    try:
+        return Judge.from_bytes(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unusable(path, error) from error
 
 

@@ -5,6 +5,7 @@ would be copied, without carrying a single tweet.
 """
 
 import hashlib
+import math
 import re
 import sys
 from array import array
@@ -114,6 +115,7 @@ class Drop(StrEnum):
     COPIED = "copied from training"
     DUPLICATE = "duplicate"
     LENGTH = "length not needed"
+    UNLIKE = "judged unlike people"
 
 
 @dataclass(frozen=True)
@@ -186,16 +188,21 @@ def screen(text: str, *, finished: bool, language: str, knowledge: Knowledge) ->
     return text
 
 
-def choose_by_length(candidates: Sequence[str], profile: LengthProfile, wanted: int, rng: Random) -> list[str]:
+def choose(candidates: Sequence[str], profile: LengthProfile, wanted: int, rng: Random, log_ratios: Sequence[float] = ()) -> list[str]:
     """Choose `wanted` of the candidates so that their lengths follow the profile as closely as the candidates allow.
 
     Lengths are asked for by systematic sampling, so even five at a time follow the profile in the
     long run. A length that no candidate has is served by the nearest one left.
+
+    Of candidates of one length each is taken with a chance that grows with exp of its log ratio; without them, all alike.
+    With ln(p(text | a person) / p(text | the model)) this is sampling-importance-resampling (Rubin 1987), here without
+    replacement by Gumbel keys (Kool 2019): the more candidates, the nearer to how people write.
     """
     if wanted >= len(candidates):
         return list(candidates)
+    keys = [ratio - math.log(rng.expovariate(1) or 1e-300) for ratio in log_ratios or [0.0] * len(candidates)]
     left: dict[int, list[str]] = {}
-    for text in rng.sample(candidates, len(candidates)):
+    for _, text in sorted(zip(keys, candidates, strict=True)):
         left.setdefault(len(text) // profile.bin, []).append(text)
     chosen, unserved = [], []
     for place in _bins_asked_for(profile, wanted, rng):

@@ -1,13 +1,10 @@
 """Transactions of generation: models are registered, batches planned, claimed, run and written once."""
 
-import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import partial
 from itertools import takewhile
-from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,14 +16,11 @@ from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
 from game.pool.models import Category, Kind, Status, Tweet
-from game.pool.rules import fingerprint
 from game.pool.services import NewTweet, add_tweets, count_ready
 from generation import rules
-from generation.backends.base import Backend, BackendError, Sample, Sampling
-from generation.backends.ctranslate2 import CTranslate2Backend
-from generation.folders import read_knowledge
+from generation.backends.base import BackendError
 from generation.models import Batch, ModelVersion
-from generation.rules import Drop, Knowledge, Stock
+from generation.rules import Drop, Stock
 from generation.versions import (
     PromotionError,
     StaleModel,
@@ -38,6 +32,7 @@ from generation.versions import (
     roll_back,
     stale_models,
 )
+from generation.writing import Harvest, load_writer, write
 
 # The services on model versions have a module of their own.
 __all__ = [
@@ -48,7 +43,6 @@ __all__ = [
     "claim_batch",
     "create_batch",
     "keep_pool_ready",
-    "load_model",
     "model_before",
     "promote_model",
     "register_model",
@@ -62,16 +56,6 @@ __all__ = [
 MAX_TRIES = 3
 # After these a batch is tried again (SystemExit: its worker was told to stop); anything else fails it at once.
 RETRYABLE = (BackendError, OperationalError, SystemExit)
-
-# Samples that are drawn between two renewals of the lease.
-CHUNK = 256
-# Texts that pass the screen before lengths are chosen among them: so many for each one wanted, and some more for a
-# small batch. Measured on the shipped models, 5 to 100 wanted: the chosen lengths are 2 to 6 % off those of people
-# (half the sum of the differences over bins of 20), the unchosen 22 to 26 %.
-CHOICE = 2
-SPARE = 20
-# A batch stops short of that rather than draw more samples for each text that should pass.
-MAX_SAMPLES_PER_TEXT = 6
 
 _UNFINISHED = Q(state__in=(Batch.State.PENDING, Batch.State.RUNNING))
 # Any constant that no other advisory lock of this database uses.
@@ -206,73 +190,37 @@ def run_batch(*, batch_id: int, now: datetime, progress: Callable[[float], None]
         return None
     with claim:
         model = claim.batch.model_version
-        backend, knowledge = load_model(model.backend, model.folder, settings.GENERATION_DEVICE)
-        harvest = _write(claim, backend, knowledge, progress)
-        _store(claim, harvest, knowledge, now)
+        writer = load_writer(model.backend, model.folder, settings.GENERATION_DEVICE)
+
+        def after_chunk(share: float) -> None:
+            claim.renew()
+            progress(share)
+
+        harvest = write(
+            writer=writer,
+            settings=model.sampling,
+            language=model.category.language,
+            wanted=claim.batch.wanted,
+            rng=Random(claim.token.int),
+            known=partial(_in_pool, model.category),
+            after_chunk=after_chunk,
+        )
+        _store(claim, harvest, now)
     claim.batch.refresh_from_db()
     return claim.batch
 
 
-@lru_cache(maxsize=4)
-def load_model(backend: str, folder: Path, device: str) -> tuple[Backend, Knowledge]:
-    """Load a model folder, once a process; raises UnusableModelError."""
-    return _BACKENDS[backend](folder, device), read_knowledge(folder)
+def _in_pool(category: Category, marks: Iterable[bytes]) -> set[bytes]:
+    found = Tweet.objects.filter(category=category, fingerprint__in=marks)
+    return set(map(bytes, found.values_list("fingerprint", flat=True)))
 
 
-_BACKENDS: dict[str, Callable[[Path, str], Backend]] = {ModelVersion.Backend.CTRANSLATE2: CTranslate2Backend}
-
-
-@dataclass(slots=True)
-class Harvest:
-    """What a batch has so far: the texts that passed, and why the other samples did not."""
-
-    made: int = 0
-    passed: list[str] = field(default_factory=list)
-    dropped: Counter[Drop] = field(default_factory=Counter)
-
-
-def _write(claim: Claim, backend: Backend, knowledge: Knowledge, progress: Callable[[float], None]) -> Harvest:
-    model, wanted = claim.batch.model_version, claim.batch.wanted
-    sampling, harvest, seen = Sampling.of(model.sampling), Harvest(), set[bytes]()
-    enough = wanted * CHOICE + SPARE
-    while len(harvest.passed) < enough and harvest.made < enough * MAX_SAMPLES_PER_TEXT:
-        share = (len(harvest.passed) + 1) / (harvest.made + 2)
-        samples = backend.generate(count=min(CHUNK, math.ceil((enough - len(harvest.passed)) / share)), sampling=sampling)
-        harvest.made += len(samples)
-        for outcome in _screen(samples, model.category, knowledge, seen):
-            if isinstance(outcome, Drop):
-                harvest.dropped[outcome] += 1
-            else:
-                harvest.passed.append(outcome)
-        claim.renew()
-        progress(min(len(harvest.passed) / enough, 1.0))
-    return harvest
-
-
-def _screen(samples: Iterable[Sample], category: Category, knowledge: Knowledge, seen: set[bytes]) -> Iterator[str | Drop]:
-    """Yield what becomes of each sample; `seen` holds the fingerprints of the batch so far, and grows."""
-    outcomes = [rules.screen(each.text, finished=each.finished, language=category.language, knowledge=knowledge) for each in samples]
-    marks = {text: fingerprint(text) for text in outcomes if not isinstance(text, Drop)}
-    in_pool = Tweet.objects.filter(category=category, fingerprint__in=marks.values())
-    seen.update(map(bytes, in_pool.values_list("fingerprint", flat=True)))
-    for outcome in outcomes:
-        if isinstance(outcome, Drop):
-            yield outcome
-        elif marks[outcome] in seen:
-            yield Drop.DUPLICATE
-        else:
-            seen.add(marks[outcome])
-            yield outcome
-
-
-def _store(claim: Claim, harvest: Harvest, knowledge: Knowledge, now: datetime) -> None:
+def _store(claim: Claim, harvest: Harvest, now: datetime) -> None:
     model, dropped = claim.batch.model_version, harvest.dropped
-    chosen = rules.choose_by_length(harvest.passed, knowledge.lengths, claim.batch.wanted, Random(claim.token.int))
     facts = {"model": model.name, "version": model.version} | {key: model.sampling[key] for key in ("temperature", "topk", "topp")}
     with transaction.atomic():
-        tweets = [NewTweet(author=model.author, text=text, posted_at=now, facts=facts) for text in chosen]
+        tweets = [NewTweet(author=model.author, text=text, posted_at=now, facts=facts) for text in harvest.chosen]
         kept = sum(add_tweets(category=model.category, tweets=tweets, status=Status.APPROVED))
-        dropped[Drop.LENGTH] = len(harvest.passed) - len(chosen)
         # Another batch of the category may have written the same text since the screen.
-        dropped[Drop.DUPLICATE] += len(chosen) - kept
+        dropped[Drop.DUPLICATE] += len(harvest.chosen) - kept
         claim.finish(made=harvest.made, kept=kept, dropped={reason: count for reason, count in dropped.most_common() if count})

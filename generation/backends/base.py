@@ -1,6 +1,6 @@
 """What every backend offers, and how it fails."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -45,3 +45,9 @@ class Backend(Protocol):
 
     def generate(self, *, count: int, sampling: Sampling) -> list[Sample]:
         """Write `count` texts; raises BackendError."""
+
+    def likelihoods(self, texts: Sequence[str], *, max_tokens: int) -> list[float]:
+        """Return the mean log-probability of each text's tokens and its end, in nats; raises BackendError.
+
+        Of a longer text the first `max_tokens` count.
+        """

@@ -1,6 +1,8 @@
 """Exported models run by CTranslate2, on CPU or GPU, without torch."""
 
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from generation.backends.base import BackendError, Sample, Sampling, UnusableModelError
@@ -34,6 +36,7 @@ class CTranslate2Backend:
             raise UnusableModelError(f"{folder} holds no model that can be loaded on {device}: {error}") from error
         self.decoders = CPU_DECODERS if on_cpu else 1
         self.tokenizer = Tokenizer.from_str(tokenizer)
+        self.tokenizer.encode_special_tokens = True  # a text that spells a special token stays text
         self.end_id = self.tokenizer.token_to_id(self.end)
 
     def generate(self, *, count: int, sampling: Sampling) -> list[Sample]:
@@ -54,3 +57,17 @@ class CTranslate2Backend:
         ids = [result.sequences_ids[0] for result in results]
         finished = [bool(each) and each[-1] == self.end_id for each in ids]
         return [Sample(text, whole) for text, whole in zip(self.tokenizer.decode_batch(ids), finished, strict=True)]
+
+    def likelihoods(self, texts: Sequence[str], *, max_tokens: int) -> list[float]:
+        """Return the mean log-probability of each text's tokens and its end, in nats; raises BackendError.
+
+        Of a longer text the first `max_tokens` count.
+        """
+        tokens = [
+            [self.start, *encoding.tokens, self.end] for encoding in self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        ]
+        try:
+            results = self.generator.score_batch(tokens, max_batch_size=BATCH, max_input_length=max_tokens + 1)
+        except RuntimeError as error:
+            raise BackendError(str(error)) from error
+        return [math.fsum(result.log_probs) / len(result.log_probs) for result in results]

@@ -17,7 +17,7 @@ from generation.rules import (
     Knowledge,
     LengthProfile,
     Stock,
-    choose_by_length,
+    choose,
     pause_after_failures,
     plan_batches,
     repeats_itself,
@@ -110,7 +110,7 @@ def test_chosen_texts_follow_the_lengths_of_people() -> None:
     profile = LengthProfile(20, (0.0, 0.25, 0.75))
     candidates = [text_of(30, chr(i)) for i in range(200, 400)] + [text_of(50, chr(i)) for i in range(400, 600)]
     for seed in range(20):
-        chosen = choose_by_length(candidates, profile, 100, Random(seed))
+        chosen = choose(candidates, profile, 100, Random(seed))
         assert Counter(map(len, chosen)) == {30: 25, 50: 75}
         assert len(set(chosen)) == 100
 
@@ -120,14 +120,14 @@ def test_five_at_a_time_follow_them_in_the_long_run() -> None:
     candidates = [text_of(length, chr(i)) for length in (10, 30, 50) for i in range(200, 220)]
     counts: Counter[int] = Counter()
     for seed in range(2_000):
-        counts.update(map(len, choose_by_length(candidates, profile, 5, Random(seed))))
+        counts.update(map(len, choose(candidates, profile, 5, Random(seed))))
     assert sum(counts.values()) == 10_000
     assert (counts[10], counts[30], counts[50]) == (pytest.approx(9_000, abs=60), pytest.approx(700, abs=60), pytest.approx(300, abs=60))
 
 
 def test_a_length_that_no_candidate_has_is_served_by_the_nearest() -> None:
     candidates = [text_of(length, mark) for length in (10, 70) for mark in "abc"]
-    chosen = choose_by_length(candidates, LengthProfile(20, (0.0, 0.0, 1.0, 0.0)), 4, Random(1))
+    chosen = choose(candidates, LengthProfile(20, (0.0, 0.0, 1.0, 0.0)), 4, Random(1))
     assert Counter(map(len, chosen)) == {70: 3, 10: 1}
 
 
@@ -140,7 +140,7 @@ def test_a_length_that_no_candidate_has_is_served_by_the_nearest() -> None:
 def test_as_many_are_chosen_as_there_can_be_and_none_twice(lengths: list[int], shares: list[int], wanted: int, seed: int) -> None:
     candidates = [text_of(length, chr(0x4E00 + i)) for i, length in enumerate(lengths)]
     profile = LengthProfile(20, tuple(share / sum(shares) for share in shares))
-    chosen = choose_by_length(candidates, profile, wanted, Random(seed))
+    chosen = choose(candidates, profile, wanted, Random(seed))
     assert len(chosen) == len(set(chosen)) == min(wanted, len(candidates))
     assert set(chosen) <= set(candidates)
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from game.pool.models import Author, Category, Kind, Split, Status, Tweet
 from game.pool.services import NewTweet, add_tweets, get_author
-from generation import services
+from generation import services, writing
 from generation.backends.base import BackendError, Sample, UnusableModelError
 from generation.folders import read_knowledge
 from generation.models import Batch, ModelVersion
@@ -120,7 +120,7 @@ def test_a_batch_that_dies_before_its_commit_leaves_no_tweet(batch: Batch, monke
 def test_a_poisoned_batch_fails_after_three_tries_with_its_error(
     register: Callable[..., ModelVersion], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "CHUNK", 4)
+    monkeypatch.setattr(writing, "CHUNK", 4)
     batch = services.create_batch(model_version=register(sampling=HOPELESS), wanted=2)
     for tries in (1, 2, 3):
         with pytest.raises(BackendError):
@@ -227,12 +227,12 @@ def test_what_the_pool_or_the_batch_holds_already_is_a_duplicate(batch: Batch, c
     add_tweets(category=category, tweets=[NewTweet(person, spoken)], status=Status.APPROVED)
     knowledge = read_knowledge(SHIPPED)
     parrot = Parrot(spoken.upper(), "It is a great day for all of the people here!", "it is a great day, for all of the people here")
-    monkeypatch.setattr(services, "load_model", lambda *_: (parrot, knowledge))
+    monkeypatch.setattr(services, "load_writer", lambda *_: writing.Writer(parrot, knowledge))
     done = run_batch(batch_id=batch.pk, now=NOW)
     assert done is not None
     assert stand(done) == ("done", 1, 1)
     # It gives up at six samples a text, less than a chunk over.
-    assert 360 <= done.made < 360 + services.CHUNK
+    assert 360 <= done.made < 360 + writing.CHUNK
     assert done.dropped == {"duplicate": done.made - 1}
     assert Tweet.objects.get(kind=Kind.MACHINE).text == "It is a great day for all of the people here!"
 

@@ -1,0 +1,110 @@
+"""How texts for the pool come about: samples are drawn, screened, judged and chosen.
+
+The game's batches and the figures on a model's card come by this one way.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from game.pool.rules import fingerprint
+from generation import rules
+from generation.backends.base import Backend, Sample, Sampling
+from generation.backends.ctranslate2 import CTranslate2Backend
+from generation.folders import read_judge, read_knowledge
+from generation.judge import Judge
+from generation.rules import Drop, Knowledge
+
+# Samples that are drawn between two renewals of the lease.
+CHUNK = 256
+# Texts that pass the screen before some are chosen among them: so many for each one wanted, unless the card says
+# otherwise, and some more for a small batch.
+CANDIDATES = 2
+SPARE = 20
+# Writing stops short of that rather than draw more samples for each text that should pass.
+MAX_SAMPLES_PER_TEXT = 6
+
+_BACKENDS: dict[str, Callable[[Path, str], Backend]] = {"ctranslate2": CTranslate2Backend}
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A loaded model folder."""
+
+    backend: Backend
+    knowledge: Knowledge
+    judge: Judge | None = None
+
+
+@lru_cache(maxsize=4)
+def load_writer(backend: str, folder: Path, device: str) -> Writer:
+    """Load a model folder, once a process; raises UnusableModelError."""
+    return Writer(_BACKENDS[backend](folder, device), read_knowledge(folder), read_judge(folder))
+
+
+@dataclass(slots=True)
+class Harvest:
+    """What became of the samples that were drawn: texts that passed the screen, those chosen of them, and why the others were dropped."""
+
+    made: int = 0
+    passed: list[str] = field(default_factory=list)
+    log_ratios: list[float] = field(default_factory=list)
+    chosen: list[str] = field(default_factory=list)
+    dropped: Counter[Drop] = field(default_factory=Counter)
+
+
+def write(
+    *,
+    writer: Writer,
+    settings: Mapping[str, Any],
+    language: str,
+    wanted: int,
+    rng: Random,
+    known: Callable[[Iterable[bytes]], set[bytes]],
+    after_chunk: Callable[[float], None] = lambda _share: None,
+) -> Harvest:
+    """Write `wanted` texts, or fewer if the model can't.
+
+    `settings` are a model card's `sampling`. `known` says which of some fingerprints the pool holds already; `after_chunk` is told
+    the share of the work that is done. Raises BackendError.
+    """
+    sampling, harvest, seen = Sampling.of(settings), Harvest(), set[bytes]()
+    enough = wanted * int(settings.get("candidates", CANDIDATES)) + SPARE
+    while len(harvest.passed) < enough and harvest.made < enough * MAX_SAMPLES_PER_TEXT:
+        share = (len(harvest.passed) + 1) / (harvest.made + 2)
+        count = min(CHUNK, math.ceil((enough - len(harvest.passed)) / share))
+        samples = writer.backend.generate(count=count, sampling=sampling)
+        harvest.made += len(samples)
+        passed, dropped = screen_all(samples, language, writer.knowledge, seen, known)
+        harvest.dropped += dropped
+        harvest.passed += passed
+        if writer.judge:
+            harvest.log_ratios += writer.judge.log_ratios(passed, writer.backend.likelihoods(passed, max_tokens=sampling.max_tokens))
+        after_chunk(min(len(harvest.passed) / enough, 1.0))
+    harvest.chosen = rules.choose(harvest.passed, writer.knowledge.lengths, wanted, rng, harvest.log_ratios)
+    harvest.dropped[Drop.UNLIKE if writer.judge else Drop.LENGTH] = len(harvest.passed) - len(harvest.chosen)
+    return harvest
+
+
+def screen_all(
+    samples: Iterable[Sample], language: str, knowledge: Knowledge, seen: set[bytes], known: Callable[[Iterable[bytes]], set[bytes]]
+) -> tuple[list[str], Counter[Drop]]:
+    """Return the texts that pass, and why the others don't; `seen` holds the fingerprints so far, and grows."""
+    outcomes = [rules.screen(each.text, finished=each.finished, language=language, knowledge=knowledge) for each in samples]
+    marks = {text: fingerprint(text) for text in outcomes if not isinstance(text, Drop)}
+    seen |= known(marks.values())
+    passed, dropped = list[str](), Counter[Drop]()
+    for outcome in outcomes:
+        if isinstance(outcome, Drop):
+            dropped[outcome] += 1
+        elif marks[outcome] in seen:
+            dropped[Drop.DUPLICATE] += 1
+        else:
+            seen.add(marks[outcome])
+            passed.append(outcome)
+    return passed, dropped
