@@ -1,218 +1,236 @@
 """Fine-tune a base model on a category's train split: `python -m training.steps.finetune RECIPE.toml`.
 
-Interrupted, it goes on from its last check when it is run again, and ends with the same weights.
+On several devices: `torchrun --nproc-per-node 2 -m training.steps.finetune RECIPE.toml`; the batch of
+the recipe is that of all together, so the result does not depend on their number. Interrupted or
+killed, it goes on from its last checkpoint when it is run again, and ends with the same weights.
 """
 
 import math
-import random
-import time
-from contextlib import nullcontext
-from dataclasses import dataclass
+import os
+import shutil
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
+from pytorch_optimizer import Muon
+from safetensors import SafetensorError
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
-from transformers import AutoModelForCausalLM
+from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainingArguments
 from transformers import logging as transformers_logging
 
-from training.steps.files import read_json, read_texts, run_step, sha256, write_json, written_aside
+from training.steps.base_models import load_base, weights_sha256
+from training.steps.files import read_json, read_texts, run_step, write_json, write_texts, written_aside
+from training.steps.packing import IGNORED, Block, blocks_of_all_epochs, collate, encode, hold_back, keeps_tweets_apart, pack
 from training.steps.recipe import Recipe, StepError, knobs
+from training.steps.watching import ProgressFile, Watcher
 
-IGNORED = -100  # the label that cross entropy leaves out
-
-Block = list[list[int]]  # whole tweets, as tokens
-
-
-@dataclass
-class Progress:
-    """Where training stands, beside the weights; all of it is in the checkpoint."""
-
-    step: int = 0
-    best_loss: float = math.inf
-    checks_since_best: int = 0
-    seconds: float = 0.0
+CURVE = 200  # points of the loss curve, at least where there are so many steps
 
 
-def encode(texts: list[str], tokenizer: Tokenizer, start: int, end: int, block: int) -> list[list[int]]:
-    """Turn each text into start, its tokens, end; cut to one block."""
-    tokenizer.encode_special_tokens = True  # a tweet that spells a special token stays text
-    return [[start, *encoding.ids, end][:block] for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]
+class Tuner(Trainer):
+    """The Trainer with our optimiser, and a held-back loss that weighs every token alike."""
 
+    def __init__(self, recipe: Recipe, watched: list[Block], **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.recipe, self.watched = recipe, watched
 
-def pack(tweets: list[list[int]], block: int) -> list[Block]:
-    """Fill blocks with whole tweets, in order."""
-    blocks: list[Block] = []
-    room = 0
-    for tweet in tweets:
-        if len(tweet) > room:
-            blocks.append([])
-            room = block
-        blocks[-1].append(tweet)
-        room -= len(tweet)
-    return blocks
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Give hidden matrices to Muon and the rest to AdamW, where the recipe asks for it."""
+        if self.recipe.optimizer == "adamw":
+            return super().create_optimizer(model)
+        named = list(self.model.named_parameters())
+        embeddings = {id(part.weight) for part in self.model.modules() if isinstance(part, torch.nn.Embedding)}
+        matrices = [value for _, value in named if value.ndim == 2 and id(value) not in embeddings]
+        rest = [value for _, value in named if value.ndim != 2 or id(value) in embeddings]
+        self.optimizer = Muon(
+            [
+                {"params": matrices, "lr": self.recipe.matrix_rate, "use_muon": True, "use_adjusted_lr": True},
+                {"params": rest, "lr": self.recipe.rate, "betas": (0.9, 0.95), "use_muon": False},
+            ]
+        )
+        return self.optimizer
 
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Measure the mean nats a token over what is held back."""
+        metrics = {"eval_loss": self._held_back_loss()}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
 
-def batches_of(tweets: list[list[int]], recipe: Recipe) -> list[list[Block]]:
-    """Plan every batch of every epoch, so that a resumed run goes the same way."""
-    batches = []
-    for epoch in range(recipe.epochs):
-        order = tweets[:]
-        random.Random(f"{recipe.seed} {epoch}").shuffle(order)
-        blocks = pack(order, recipe.block)
-        batches += [blocks[at : at + recipe.batch] for at in range(0, len(blocks), recipe.batch)]
-    return batches
-
-
-def tensors(batch: list[Block], block: int, filler: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Lay a batch out as inputs, labels and positions, each (blocks, tokens).
-
-    Positions start again with each tweet: from that, transformers masks the tweets of one block
-    from each other, so the model learns to begin a tweet with nothing before it, as it must later.
-    """
-    inputs = torch.full((len(batch), block), filler)
-    labels = torch.full((len(batch), block), IGNORED)
-    positions = torch.zeros((len(batch), block), dtype=torch.long)
-    for row, tweets in enumerate(batch):
-        at = 0
-        for tweet in tweets:
-            here = slice(at, at + len(tweet))
-            inputs[row, here] = torch.tensor(tweet)
-            labels[row, here] = torch.tensor([IGNORED, *tweet[1:]])
-            positions[row, here] = torch.arange(len(tweet))
-            at += len(tweet)
-    return inputs.to(device), labels.to(device), positions.to(device)
-
-
-def rate_at(step: int, steps: int, recipe: Recipe) -> float:
-    """Warm up in a line, then fall along half a cosine to the floor."""
-    warmup = max(1, round(recipe.warmup * steps))
-    if step < warmup:
-        return recipe.rate * (step + 1) / warmup
-    fallen = (step - warmup) / max(1, steps - warmup)
-    return recipe.rate * (recipe.floor + (1 - recipe.floor) * (1 + math.cos(math.pi * fallen)) / 2)
+    @torch.no_grad()
+    def _held_back_loss(self) -> float:
+        self.model.eval()
+        nats, tokens = 0.0, 0
+        for at in range(0, len(self.watched), self.args.train_batch_size):
+            batch = self._prepare_inputs(self.data_collator(self.watched[at : at + self.args.train_batch_size]))
+            labels = batch.pop("labels")
+            with self.compute_loss_context_manager(), torch.autocast(labels.device.type, torch.bfloat16, enabled=self.args.bf16):
+                logits = self.model(**batch, use_cache=False).logits
+            kept = labels[:, 1:] != IGNORED
+            nats += cross_entropy(logits[:, :-1][kept].float(), labels[:, 1:][kept], reduction="sum").item()
+            tokens += int(kept.sum())
+        self.model.train()
+        return nats / tokens
 
 
 def finetune(recipe: Recipe) -> None:
     # --- setup
+    transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
-    out, base = Path(recipe.out), Path(recipe.base)
+    out = Path(recipe.out)
     corpus = read_json(Path(recipe.corpus) / "corpus.json")
     if corpus["category"] != recipe.category:
         raise StepError(f"{recipe.corpus} holds {corpus['category']}, not {recipe.category}")
-    for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
-        if not (base / name).exists():
-            raise StepError(f"{base / name} is missing: base must be a folder in transformers format")
-    device = torch.device(recipe.device)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise StepError(f"device is {recipe.device!r}, and no CUDA device is here")
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    on_gpu = recipe.device == "cuda" or (recipe.device == "auto" and torch.cuda.is_available())
+    if on_gpu and not torch.cuda.is_available():
+        raise StepError("device is 'cuda', and no CUDA device is here")
+    if recipe.batch % processes:
+        raise StepError(f"batch {recipe.batch} can't be shared by {processes} processes")
     torch.manual_seed(recipe.seed)
-    dropouts = dict.fromkeys(("attn_pdrop", "embd_pdrop", "resid_pdrop"), recipe.dropout)
-    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True, **dropouts)
-    model.to(device)
-    start, end = model.config.bos_token_id, model.config.eos_token_id
-    texts = read_texts(Path(recipe.corpus) / "train.jsonl")
-    tweets = encode(texts, Tokenizer.from_file(str(base / "tokenizer.json")), start, end, recipe.block)
-    random.Random(recipe.seed).shuffle(tweets)
-    held_back = math.ceil(recipe.held_back * len(tweets))
-    if not 0 < held_back < len(tweets):
-        raise StepError(f"{recipe.corpus}: {len(tweets)} tweets are too few to train on {1 - recipe.held_back:.0%} of them")
-    watched = pack(tweets[:held_back], recipe.block)
-    batches = batches_of(tweets[held_back:], recipe)
-    check_every = max(1, len(batches) // (recipe.epochs * recipe.checks))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.rate, betas=(0.9, 0.95), weight_decay=recipe.weight_decay)
-    autocast = torch.autocast(device.type, getattr(torch, recipe.precision)) if recipe.precision != "float32" else nullcontext()
-    identity = {"recipe": knobs(recipe), "base": sha256(base / "model.safetensors"), "corpus": corpus["sha256"]}
+    base = load_base(recipe, attention="sdpa" if on_gpu else "eager")
+    identity = {"recipe": knobs(recipe), "base": weights_sha256(base.model), "corpus": corpus["sha256"]}
 
-    # --- functions
-    def loss_of(batch: list[Block]) -> torch.Tensor:
-        inputs, labels, positions = tensors(batch, recipe.block, end, device)
-        with autocast:
-            logits = model(input_ids=inputs, position_ids=positions, use_cache=False).logits
-        return cross_entropy(logits[:, :-1].float().flatten(0, 1), labels[:, 1:].flatten(), ignore_index=IGNORED)
-
-    @torch.no_grad()
-    def watched_loss() -> float:
-        """Mean nats a token over what is held back."""
-        model.eval()
-        total = tokens = 0.0
-        for at in range(0, len(watched), recipe.batch):
-            batch = watched[at : at + recipe.batch]
-            predicted = sum(len(tweet) - 1 for block in batch for tweet in block)
-            total += loss_of(batch).item() * predicted
-            tokens += predicted
-        model.train()
-        return total / tokens
-
-    def save_checkpoint() -> None:
-        state: dict[str, Any] = {"identity": identity, "progress": vars(progress), "best": best, "history": history}
-        state |= {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "random": torch.get_rng_state()}
-        with written_aside(checkpoint) as aside:
-            torch.save(state, aside)
+    # --- data
+    train, watched = hold_back(read_texts(Path(recipe.corpus) / "train.jsonl"), recipe)
+    if not train or not watched:
+        raise StepError(f"{recipe.corpus}: {len(train) + len(watched)} tweets are too few to train on {1 - recipe.held_back:.0%} of them")
+    tweets, watched_tweets = (encode(texts, base.text_tokenizer, base.start, base.end, recipe.block) for texts in (train, watched))
+    packed = keeps_tweets_apart(base.model, (tweets * 2)[:2], base.end)
+    planned = blocks_of_all_epochs(tweets, recipe, packed=packed)
+    held_back_blocks = pack(watched_tweets, recipe.block) if packed else [[tweet] for tweet in watched_tweets]
 
     # --- resume
-    checkpoint = out / "checkpoint.pt"
-    progress, history, best = Progress(), [], {}
-    if checkpoint.exists():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
-        if state["identity"] != identity:
-            raise StepError(f"{checkpoint} is of another recipe, base or corpus: delete it to start over")
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["random"].cpu())
-        progress, history, best = Progress(**state["progress"]), state["history"], state["best"]
-        tqdm.write(f"goes on after step {progress.step} of {len(batches)}")
+    checkpoints = out / "checkpoints"
+    if checkpoints.exists() and read_json(checkpoints / "identity.json") != identity:
+        raise StepError(f"{checkpoints} is of another recipe, base or corpus: delete it to start over")
+    write_json(checkpoints / "identity.json", identity)
+    progress = ProgressFile(out / "progress.jsonl")
+    at_once = recipe.at_once or recipe.batch // processes
 
-    # --- loop
-    model.train()
-    seconds_before, started = progress.seconds, time.monotonic()
-    bar = tqdm(total=len(batches), initial=progress.step, desc=recipe.category, unit="step", disable=None)
-    while progress.step < len(batches) and progress.checks_since_best < recipe.patience:
-        for group in optimizer.param_groups:
-            group["lr"] = rate_at(progress.step, len(batches), recipe)
-        loss = loss_of(batches[progress.step])
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        progress.step += 1
-        bar.update()
-        if progress.step % check_every == 0 or progress.step == len(batches):
-            check = {"step": progress.step, "train_loss": loss.item(), "held_back_loss": watched_loss()}
-            history.append(check)
-            progress.checks_since_best += 1
-            if check["held_back_loss"] < progress.best_loss:
-                progress.best_loss, progress.checks_since_best = check["held_back_loss"], 0
-                best = {name: value.detach().clone() for name, value in model.state_dict().items()}
-            progress.seconds = seconds_before + time.monotonic() - started
-            save_checkpoint()
-            tqdm.write("step {step}/{steps}  train {train_loss:.4f}  held back {held_back_loss:.4f}".format(steps=len(batches), **check))
-    bar.close()
+    # --- train
+    while True:
+        last = last_checkpoint(checkpoints)
+        step = int(last.name.rpartition("-")[2]) if last else 0
+        watcher = Watcher(base, recipe, progress, seconds=progress.rewind(step))
+        if not packed:
+            progress.add(note="one tweet a block: this architecture does not keep packed tweets apart")
+        if last:
+            tqdm.write(f"goes on after step {step} of {len(planned) // recipe.batch}")
+        tuner = Tuner(
+            recipe,
+            held_back_blocks,
+            model=base.model,
+            args=arguments(recipe, len(planned) // recipe.batch, at_once, processes, on_gpu=on_gpu),
+            data_collator=partial(collate, block=recipe.block, filler=base.end),
+            train_dataset=planned,
+            eval_dataset=held_back_blocks,
+            callbacks=[watcher, EarlyStoppingCallback(early_stopping_patience=recipe.patience)],
+        )
+        tuner.remove_callback(PrinterCallback)
+        try:
+            tuner.train(resume_from_checkpoint=str(last) if last else None)
+            break
+        except torch.OutOfMemoryError as error:
+            if at_once == 1:
+                raise StepError("the device has no memory for a single block: choose a smaller base or block") from error
+            at_once = next(size for size in range(at_once // 2, 0, -1) if recipe.batch % (size * processes) == 0)
+            note = f"batch halved to {at_once} at a time: the device has no memory for more; gradients are accumulated, the result is the same"
+            progress.add(note=note)
+            tqdm.write(note)
+        except (RuntimeError, SafetensorError) as error:
+            if shutil.disk_usage(out).free < 2 * base.model.get_memory_footprint():
+                raise StepError(f"the disk of {out} is full; the last whole checkpoint is kept: make room and run it again") from error
+            raise
+    if watcher.stopped:
+        raise StepError(f"interrupted after step {tuner.state.global_step}; run it again to go on")
+    if processes > 1:
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+        if not progress.writes:
+            return
 
     # --- result
-    model.load_state_dict(best)
+    best_loss = float(tuner.state.best_metric)
+    nats = best_loss * sum(len(tweet) - 1 for tweet in watched_tweets)
     with written_aside(out / "tuned") as folder:
-        model.save_pretrained(folder)
-        for name in ("tokenizer.json", "tokenizer_config.json"):
-            (folder / name).write_bytes((base / name).read_bytes())
+        base.model.save_pretrained(folder)
+        base.tokenizer.save_pretrained(folder)
+        write_texts(folder / "held_back.jsonl", watched)
         write_json(
             folder / "training.json",
             {
                 "corpus_sha256": corpus["sha256"],
+                "base": recipe.base,
                 "base_sha256": identity["base"],
-                "parameters": model.num_parameters(),
-                "steps": progress.step,
-                "seconds": round(progress.seconds, 1),
-                "held_back_loss": progress.best_loss,
-                "history": history,
+                "parameters": base.model.num_parameters(),
+                "tokens": sum(len(tweet) - 1 for block in planned[: tuner.state.global_step * recipe.batch] for tweet in block),
+                "steps": tuner.state.global_step,
+                "seconds": round(watcher.seconds, 1),
+                "packed": packed,
+                "held_back_tweets": len(watched),
+                "held_back_cut": sum(len(tweet) == recipe.block and tweet[-1] != base.end for tweet in watched_tweets),
+                "held_back_loss": best_loss,
+                # Comparable between tokenizers; the end token is counted, the start is given.
+                "held_back_bits_per_byte": nats / math.log(2) / sum(len(text.encode()) for text in watched),
+                "history": [entry for entry in tuner.state.log_history if "eval_loss" in entry],
                 "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
             },
         )
-    checkpoint.unlink()
-    tqdm.write(f"fine-tuned: {out / 'tuned'}, {progress.best_loss:.4f} nats a token on what was held back")
+    shutil.rmtree(checkpoints)
+    tqdm.write(f"fine-tuned: {out / 'tuned'}, {best_loss:.4f} nats a token on what was held back")
+
+
+def arguments(recipe: Recipe, steps: int, at_once: int, processes: int, *, on_gpu: bool) -> TrainingArguments:
+    """Say in the Trainer's words what the recipe says in ours."""
+    check_every = max(1, steps // (recipe.epochs * recipe.checks))
+    return TrainingArguments(
+        output_dir=str(Path(recipe.out) / "checkpoints"),
+        seed=recipe.seed,
+        num_train_epochs=1,  # the plan holds every block of every epoch
+        train_sampling_strategy="sequential",
+        per_device_train_batch_size=at_once,
+        gradient_accumulation_steps=recipe.batch // (at_once * processes),
+        learning_rate=recipe.rate,
+        lr_scheduler_type="cosine_with_min_lr",
+        lr_scheduler_kwargs={"min_lr_rate": recipe.floor},
+        warmup_steps=max(1, round(recipe.warmup * steps)),
+        weight_decay=recipe.weight_decay,
+        adam_beta2=0.95,
+        max_grad_norm=recipe.clip,
+        bf16=recipe.precision == "bfloat16",
+        fp16=recipe.precision == "float16",
+        torch_compile=recipe.compile,
+        use_cpu=not on_gpu,
+        ddp_backend=None if on_gpu or processes == 1 else "gloo",
+        eval_strategy="steps",
+        eval_steps=check_every,
+        save_strategy="steps",
+        save_steps=check_every,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_loss",
+        greater_is_better=False,
+        logging_steps=max(1, steps // CURVE),
+        logging_nan_inf_filter=False,
+        disable_tqdm=True,
+        report_to="none",
+        remove_unused_columns=False,
+        dataloader_pin_memory=on_gpu,
+        label_names=["labels"],
+    )
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """Find the newest whole checkpoint, and remove what a killed run left half-written."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    for path in found:
+        if not (path / "trainer_state.json").exists():  # the Trainer writes it last
+            shutil.rmtree(path)
+    return next((path for path in reversed(found) if path.exists()), None)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """A recipe: every knob of a model's training, with its default."""
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 
 class StepError(Exception):
@@ -15,27 +17,37 @@ class Recipe:
     name: str  # of the model, as players see it
     version: int = 1
     category: str  # its slug
-    base: str  # folder of a causal language model in transformers format, with tokenizer.json
-    base_name: str  # what the model card calls it
+    base: str = "starter"  # or a folder in transformers format, or the name of a causal language model on the hub
+    base_name: str = ""  # what the model card calls it; else `base` itself
     corpus: str  # folder written by `manage.py export_corpus`
-    out: str  # gets checkpoint.pt, tuned/, model/, samples.jsonl, scores.json
+    out: str  # gets progress.jsonl, checkpoints/, tuned/, model/, samples.jsonl, scores.json
     note: str = ""  # what else a reader of the model card should know
     seed: int = 2016
 
+    # a base from scratch (the step scratch alone reads these): a GPT-2 of `block` positions
+    vocabulary: int = 8192  # tokens of its byte-level BPE
+    layers: int = 6
+    width: int = 384
+    heads: int = 6
+
     # fine-tuning
-    device: str = "cpu"  # or cuda, cuda:1
-    precision: str = "bfloat16"  # of autocast; float32 turns autocast off
+    device: str = "auto"  # cpu, cuda, or auto: cuda where there is one; CUDA_VISIBLE_DEVICES says which
+    precision: str = "bfloat16"  # of autocast: bfloat16, float16 (cuda alone), or float32 for none
+    compile: bool = False  # by torch.compile: needs a C++ compiler on CPU, and a minute; worth it for long runs
+    optimizer: str = "adamw"  # or muon: for hidden matrices, with adamw for the rest
     epochs: int = 3
-    batch: int = 16  # blocks in a batch
+    batch: int = 16  # blocks in an optimiser step, on all devices together
+    at_once: int = 0  # blocks that one device takes at a time, the rest by accumulating gradients; 0: as many as there are
     block: int = 128  # tokens in a block; several whole tweets are packed into each
     rate: float = 3e-4  # peak learning rate
+    matrix_rate: float = 4e-3  # the same of the matrices that muon trains, on the scale of Adam's (Moonlight's)
     warmup: float = 0.05  # share of the steps that the rate takes to reach its peak
     floor: float = 0.05  # share of the peak where the cosine ends
     weight_decay: float = 0.1
     clip: float = 1.0  # gradient norm
     dropout: float = 0.0
     held_back: float = 0.05  # share of the train split that watches for overfitting
-    checks: int = 2  # an epoch; each measures the loss on what is held back, and checkpoints
+    checks: int = 2  # an epoch; each measures the loss on what is held back, writes samples, and checkpoints
     patience: int = 3  # checks without improvement before training stops
 
     # export
@@ -61,22 +73,28 @@ def load_recipe(path: Path) -> Recipe:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise StepError(f"{path}: {error}") from error
+    return make_recipe(values, str(path))
+
+
+def make_recipe(values: Mapping[str, Any], where: str) -> Recipe:
+    """Make a recipe of what stands in `where`; StepError names the key that is unknown, missing or of another type."""
+    given = dict(values)
     types = {field.name: field.type for field in fields(Recipe)}
-    for key, value in values.items():
+    for key, value in given.items():
         if key not in types:
-            raise StepError(f"{path}: unknown key {key!r}; known are {', '.join(types)}")
+            raise StepError(f"{where}: unknown key {key!r}; known are {', '.join(types)}")
         if types[key] is float and type(value) is int:
-            values[key] = float(value)
+            given[key] = float(value)
         elif type(value) is not types[key]:
-            raise StepError(f"{path}: {key} must be of type {getattr(types[key], '__name__', types[key])}, not {value!r}")
+            raise StepError(f"{where}: {key} must be of type {getattr(types[key], '__name__', types[key])}, not {value!r}")
     try:
-        return Recipe(**values)
+        return Recipe(**given)
     except TypeError as error:
-        missing = [field.name for field in fields(Recipe) if field.default is MISSING and field.name not in values]
-        raise StepError(f"{path}: missing key {', '.join(missing)}") from error
+        missing = [field.name for field in fields(Recipe) if field.default is MISSING and field.name not in given]
+        raise StepError(f"{where}: missing key {', '.join(missing)}") from error
 
 
 def knobs(recipe: Recipe) -> dict[str, str | int | float]:
     """Give what decides the weights and the samples, and leaves out where the files lie."""
-    places = ("name", "version", "category", "base", "base_name", "corpus", "out", "note", "device")
+    places = ("name", "version", "category", "base", "base_name", "corpus", "out", "note", "device", "at_once", "compile")
     return {key: value for key, value in asdict(recipe).items() if key not in places}
