@@ -45,8 +45,8 @@ def counter():
 class Browser(ApplicationCommunicator):
     """One end of a websocket, without the network. (channels.testing would bring daphne and twisted along.)"""
 
-    def __init__(self, path: str, origin: bytes = b"http://localhost") -> None:
-        headers = [(b"origin", origin), (b"host", b"localhost")]
+    def __init__(self, path: str, origin: bytes = b"http://localhost", cookie: str = "") -> None:
+        headers = [(b"origin", origin), (b"host", b"localhost"), (b"cookie", cookie.encode())]
         super().__init__(application, {"type": "websocket", "path": path, "query_string": b"", "headers": headers, "subprotocols": []})
 
     async def connect(self) -> str:
@@ -68,8 +68,8 @@ class Browser(ApplicationCommunicator):
         await self.wait()
 
 
-async def join(path: str) -> Browser:
-    browser = Browser(path)
+async def join(path: str, cookie: str = "") -> Browser:
+    browser = Browser(path, cookie=cookie)
     assert await browser.connect() == "websocket.accept"
     return browser
 

@@ -1,0 +1,20 @@
+// Fragments arrive the same for everybody who watches. Here: what did not change stays, focus comes back, and the state is told.
+const live = document.getElementById("live");
+const told = document.getElementById("told");
+let focused = "";
+
+const tell = () => {
+  const state = document.querySelector("[data-tell]")?.textContent;
+  if (told && told.textContent !== state) told.textContent = state;
+};
+
+addEventListener("htmx:wsBeforeMessage", () => { focused = document.activeElement?.id; });
+addEventListener("htmx:oobBeforeSwap", (event) => {
+  if (event.detail.target.isEqualNode(event.detail.fragment.firstElementChild)) event.preventDefault();
+});
+addEventListener("htmx:wsAfterMessage", () => {
+  if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus({ preventScroll: true });
+  tell();
+});
+addEventListener("htmx:wsOpen", () => { live.textContent = live.dataset.on; });
+addEventListener("htmx:wsClose", () => { live.textContent = live.dataset.off; });

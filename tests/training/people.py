@@ -1,0 +1,17 @@
+"""Who comes to the training pages: one who may, and those who must be refused."""
+
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from game.accounts.roles import MODERATOR, TEACHER
+
+
+def client_of(name: str, **options: bool) -> Client:
+    """Return the browser of somebody signed in as `name`, which is a role or a player's name; `anonymous` is nobody."""
+    client = Client(**options)
+    if name != "anonymous":
+        user, new = User.objects.get_or_create(username=name)
+        if new and name in (MODERATOR, TEACHER):
+            user.groups.add(Group.objects.get(name=name))
+        client.force_login(user)
+    return client
