@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make .venv and install into it what `play` or `all` needs, only when that has changed.
+# Make .venv and install into it what `play`, `train` (to play and to train) or `all` needs, only when that has changed.
 # Whatever goes wrong is one line; the rest is in VAR/log/pip.log.
 set -eu
 cd "$(dirname "$0")/.."
@@ -23,12 +23,14 @@ if [ -n "${PYTHON:-}" ] && [ -x .venv/bin/python ]; then
 fi
 
 play_hash=$(hash_of requirements/play.txt)
+train_hash=$(hash_of requirements/play.txt requirements/train.txt)
 all_hash=$(hash_of requirements.txt $(sed -n 's/^-r //p' requirements.txt))
 installed() {
     [ -x .venv/bin/python ] && [ "$(cat ".venv/$1.stamp" 2>/dev/null)" = "$2" ]
 }
 case $set_name in
     play) ! installed play "$play_hash" || exit 0 ;;
+    train) ! { installed train "$train_hash" || installed all "$all_hash"; } || exit 0 ;;
     all) ! installed all "$all_hash" || exit 0 ;;
 esac
 
@@ -53,12 +55,16 @@ case $set_name in
         requirements=requirements/play.txt
         echo "Installing the packages to play (about 200 MB, once) …"
         ;;
+    train)
+        requirements="requirements/play.txt -r requirements/train.txt"
+        echo "Installing the packages to play and to train, torch included (minutes, once) …"
+        ;;
     all)
         requirements=requirements.txt
         echo "Installing all packages, torch and test tools included (minutes, once) …"
         ;;
 esac
-if ! .venv/bin/python -m pip install -q --disable-pip-version-check --no-input -r "$requirements" >"$log" 2>&1; then
+if ! .venv/bin/python -m pip install -q --disable-pip-version-check --no-input -r $requirements >"$log" 2>&1; then
     if grep -q 'No space left on device' "$log"; then
         fail "The disk is full: make room and run make again (details in $log)."
     elif grep -qE 'NewConnectionError|NameResolutionError|ConnectTimeout|ConnectionError|Connection broken|ReadTimeout|ProxyError' "$log"; then
@@ -67,4 +73,7 @@ if ! .venv/bin/python -m pip install -q --disable-pip-version-check --no-input -
     fail "pip failed: $(grep '^ERROR' "$log" | tail -n 1) (details in $log)"
 fi
 echo "$play_hash" >.venv/play.stamp
-[ "$set_name" = play ] || echo "$all_hash" >.venv/all.stamp
+case $set_name in
+    train) echo "$train_hash" >.venv/train.stamp ;;
+    all) echo "$all_hash" >.venv/all.stamp ;;
+esac

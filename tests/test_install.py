@@ -23,9 +23,9 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def install(clone: Path, **changes: str) -> tuple[int, str]:
+def install(clone: Path, wanted: str = "play", /, **changes: str) -> tuple[int, str]:
     env = {name: value for name, value in os.environ.items() if name not in {"PYTHON", "VAR"}} | changes
-    done = subprocess.run(["sh", "requirements/install.sh", "play"], cwd=clone, env=env, capture_output=True, text=True)
+    done = subprocess.run(["sh", "requirements/install.sh", wanted], cwd=clone, env=env, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -55,3 +55,24 @@ def test_a_folder_of_data_that_is_a_file_is_told_by_name_before_anything_is_inst
     (clone / "file").touch()
     line = "VAR is 'file': nothing can be written there. Use a folder that you may write to.\n"
     assert install(clone, VAR="file") == (1, line)
+
+
+def stamp(clone: Path, name: str, *requirements: str) -> None:
+    """Mark the files as installed."""
+    content = b"".join((clone / file).read_bytes() for file in requirements)
+    done = subprocess.run(["cksum"], input=content, capture_output=True, check=True)
+    (clone / ".venv" / f"{name}.stamp").write_bytes(done.stdout)
+
+
+def test_what_training_needs_is_installed_once_and_not_where_everything_is(clone: Path) -> None:
+    training = ["requirements/play.txt", "requirements/train.txt"]
+    stamp(clone, "train", *training)
+    assert install(clone, "train") == (0, "")
+    (clone / ".venv" / "train.stamp").unlink()
+    listed = [line.split()[1] for line in (ROOT / "requirements.txt").read_text().splitlines() if line.startswith("-r ")]
+    stamp(clone, "all", "requirements.txt", *listed)
+    assert install(clone, "train") == (0, "")
+    # A package index that is none: it would have been asked.
+    (clone / "requirements" / "train.txt").write_text("torch==0\n")
+    status, said = install(clone, "train", PIP_INDEX_URL="http://127.0.0.1:9/", PIP_RETRIES="0", VAR=str(clone / "var"))
+    assert (status, said.splitlines()[0]) == (1, "Installing the packages to play and to train, torch included (minutes, once) …")
