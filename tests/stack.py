@@ -93,6 +93,11 @@ class Stack:
         """Start the clock."""
         self._spawn("beat", commands.beat(self.var))
 
+    def start_trainer(self) -> None:
+        """Start the training worker and wait until it takes tasks."""
+        self._spawn("trainer", commands.trainer())
+        self._wait_for_log("trainer", " ready.")
+
     def stop(self, name: str) -> None:
         """End a process the polite way."""
         stop(self.processes.pop(name))

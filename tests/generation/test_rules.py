@@ -18,6 +18,7 @@ from generation.rules import (
     LengthProfile,
     Stock,
     choose,
+    model_to_go_back_to,
     pause_after_failures,
     plan_batches,
     repeats_itself,
@@ -178,3 +179,24 @@ def test_a_failing_model_rests_longer_each_time_up_to_an_hour() -> None:
     minutes = [pause_after_failures(failures) / timedelta(minutes=1) for failures in range(9)]
     assert minutes == [0, 1, 2, 4, 8, 16, 32, 60, 60]
     assert pause_after_failures(1_000_000) == timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("events", "before"),
+    [
+        ("", None),
+        ("promotion 1", None),
+        ("promotion 1, replacement 1, promotion 2", 1),
+        ("promotion 1, promotion 2, promotion 3, rollback 2", 1),
+        ("promotion 1, promotion 2, rollback 1", None),
+        ("promotion 1, promotion 2, rollback 1, promotion 3", 1),
+        ("promotion 1, promotion 2, promotion 1", 2),
+        ("promotion 1, promotion 2, retirement 2", 1),
+        ("promotion 1, promotion 2, retirement 1", None),
+        ("promotion 1, retirement 1", None),
+        ("promotion 1, promotion 2, retirement 2, promotion 2", 1),
+    ],
+)
+def test_a_rollback_undoes_the_last_promotion_that_still_stands(events: str, before: int | None) -> None:
+    pairs = [event.rsplit(" ", 1) for event in events.split(", ") if event]
+    assert model_to_go_back_to([(action, int(model)) for action, model in pairs]) == before
