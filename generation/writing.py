@@ -41,10 +41,13 @@ class Writer:
     judge: Judge | None = None
 
 
-@lru_cache(maxsize=4)
-def load_writer(backend: str, folder: Path, device: str) -> Writer:
-    """Load a model folder, once a process; raises UnusableModelError."""
+def read_writer(backend: str, folder: Path, device: str) -> Writer:
+    """Load a model folder; raises UnusableModelError."""
     return Writer(_BACKENDS[backend](folder, device), read_knowledge(folder), read_judge(folder))
+
+
+# Once a process.
+load_writer = lru_cache(maxsize=4)(read_writer)
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # Characters in one bin of a length profile.
-PROFILE_BIN = 20
+PROFILE_BIN = 10
 # Up to so many authors are named on a model card; of more it tells the number.
 NAMED_AUTHORS = 12
 
@@ -25,14 +25,6 @@ def render_card(card: dict[str, Any]) -> str:
     authors = corpus["authors"]
     writers = ", ".join(sorted(authors)) if len(authors) <= NAMED_AUTHORS else f"{len(authors)} authors"
     sampling = ", ".join(f"{key} {value:g}" for key, value in card["sampling"].items())
-    figures = [
-        ("bits per byte on held-out tweets", f"{scores['bits_per_byte']:.3f}"),
-        ("n-gram detector, AUC (0.5: can't tell from people)", f"{scores['ngram_auc']:.2f}"),
-        ("likelihood detector, AUC", f"{scores['likelihood_auc']:.2f}"),
-        ("samples with a made-up word (people's held-out tweets)", f"{scores['made_up']:.1%} ({scores['made_up_human']:.1%})"),
-        ("samples with eight words in a row from training (people's)", f"{scores['copied']:.1%} ({scores['copied_human']:.1%})"),
-        ("samples with eight words in a row from held-out tweets", f"{scores['copied_heldout']:.1%}"),
-    ]
     return f"""---
 license: mit
 language: {corpus["language"]}
@@ -56,12 +48,11 @@ trained {card["trained_at"]}.
 
 ## Measured
 
-| figure | value |
-|---|---|
-{chr(10).join(f"| {name} | {value} |" for name, value in figures)}
+{_table_of_scores(scores)}
 
-{scores["samples"]:,} samples before any filter, {sampling}; detectors were trained on as many tweets by people as by the
-model. How each figure is computed: `docs/training.md`.
+"Raw" are {scores["raw"]["samples"]:,} samples before any filter ({sampling}); "served" is what the game would have put into its pool;
+"people" are held-out tweets, which neither the model nor its judge has read. An AUC of 0.5 is a detector that can't tell; each
+was trained on as many tweets by people as by the model. How the figures are computed: `docs/training.md`.
 
 ## Recipe
 
@@ -75,9 +66,36 @@ For the game, where a player learns after each guess that a machine wrote the te
 machine text. It imitates real people, and what it writes is not what they said: never pass it off as theirs. It repeats the views, tone
 and errors of its corpus, knows nothing that is true today, and may offend.
 
-No tweet is in this folder. `words.bin` and `runs.bin` hold hashes (see `generation/rules.py`), `profile.json` the lengths of the
-train split. The tweets belong to their authors; the weights are under the project's licence (MIT).
+No tweet is in this folder. `words.bin`, `runs.bin` and `learned.bin` hold hashes (see `generation/rules.py`), `profile.json` the
+lengths of the train split, `judge.bin` weights of n-grams by their hashes (see `generation/judge.py`). The tweets belong to their
+authors; the weights are under the project's licence (MIT).
 """
+
+
+def _table_of_scores(scores: Mapping[str, Any]) -> str:
+    """Lay raw, served and people's figures side by side; what says nothing of people is left out there."""
+    shares = (("made_up", "with a made-up word"), ("copied", "with eight words in a row from training"))
+    rows = [("n-gram detector, AUC", _row(scores, "ngram_auc", ".2f")), ("likelihood detector, AUC", _row(scores, "likelihood_auc", ".2f"))]
+    rows += [
+        (name, _row(scores, key, ".1%")) for key, name in (*shares, ("copied_heldout", "with eight words in a row from held-out tweets"))
+    ]
+    rows += [(f"distinct-{n}", _row(scores, f"distinct_{n}", ".3f")) for n in (1, 2, 3)]
+    for key in scores["human"]["profile"]:
+        means = (f"{scores[kind]['profile'][key]:.2f}" for kind in _KINDS)
+        aucs = (f" (AUC {scores[kind]['features'][key]:.2f})" if "features" in scores[kind] else "" for kind in _KINDS)
+        rows.append((f"{key.replace('_', ' ')} a tweet", [mean + auc for mean, auc in zip(means, aucs, strict=True)]))
+    table = "\n".join(f"| {' | '.join((name, *cells))} |" for name, cells in rows)
+    return (
+        f"{scores['bits_per_byte']:.3f} bits per byte on {scores['heldout_tweets']:,} held-out tweets.\n\n"
+        f"| figure | raw | served | people |\n|---|---|---|---|\n{table}"
+    )
+
+
+_KINDS = ("raw", "served", "human")
+
+
+def _row(scores: Mapping[str, Any], key: str, form: str) -> list[str]:
+    return [format(scores[kind][key], form) if key in scores[kind] else "" for kind in _KINDS]
 
 
 # Fewer tweets teach nothing, and their figures mean nothing.

@@ -5,8 +5,8 @@ import pytest
 from training.rules import Comparison, compare, length_profile, what_a_corpus_lacks, worst_detector
 
 
-def test_a_length_profile_counts_by_bins_of_twenty_characters() -> None:
-    assert length_profile([0, 19, 20, 39, 40, 99, 99, 99]) == {"bin": 20, "probabilities": [0.25, 0.25, 0.125, 0.0, 0.375]}
+def test_a_length_profile_counts_by_bins_of_ten_characters() -> None:
+    assert length_profile([0, 9, 10, 19, 20, 49, 49, 49]) == {"bin": 10, "probabilities": [0.25, 0.25, 0.125, 0.0, 0.375]}
 
 
 def test_a_corpus_needs_so_many_tweets_on_both_sides() -> None:

@@ -134,15 +134,19 @@ def test_a_card_tells_what_a_model_was_made_from_and_how_it_scores(trained: Reci
     corpus = json.loads((Path(trained.corpus) / "corpus.json").read_text(encoding="utf-8"))
     assert (card["name"], card["version"], card["category"], card["base"]) == ("tiny", 1, "birds", "random weights")
     assert card["corpus_sha256"] == corpus["sha256"]
-    assert card["base_sha256"] == hashlib.sha256((Path(trained.base) / "model.safetensors").read_bytes()).hexdigest()
-    assert card["sampling"] == {"topk": 200, "topp": 0.95, "temperature": 1.0, "max_tokens": 48}
+    assert card["base_sha256"] == json.loads((Path(trained.out) / "tuned" / "training.json").read_text())["base_sha256"]
+    assert card["sampling"] == {"topk": 200, "topp": 0.95, "temperature": 1.0, "max_tokens": 48, "candidates": 2}
     assert card["recipe"]["rate"] == 0.02
-    # The held-out sentences have no word that the others lack, and each repeats others but for one word.
-    assert card["scores"]["made_up_human"] == 0.0
-    assert 0 < card["scores"]["made_up"] < 1
+    raw, served, human = (card["scores"][kind] for kind in ("raw", "served", "human"))
+    # The held-out sentences have no word that the others lack; of eight words they are all new.
+    assert (human["made_up"], human["copied"]) == (0.0, 0.0)
+    assert 0 < raw["made_up"] < 1
+    assert (served["made_up"], served["copied"]) == (0.0, 0.0)
     page = (model / "README.md").read_text(encoding="utf-8")
     assert "Fine-tuned on 81 tweets by nan" in page
-    assert f"| bits per byte on held-out tweets | {card['scores']['bits_per_byte']:.3f} |" in page
+    assert f"{card['scores']['bits_per_byte']:.3f} bits per byte on 27 held-out tweets" in page
+    assert f"| with a made-up word | {raw['made_up']:.1%} | 0.0% | 0.0% |" in page
+    assert f"| length a tweet | {raw['profile']['length']:.2f} (AUC {raw['features']['length']:.2f}) |" in page
 
 
 def test_a_card_before_its_steps_is_refused_in_one_line(tmp_path: Path) -> None:

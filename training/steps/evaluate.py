@@ -1,12 +1,18 @@
 """Measure an exported model on tweets it has not seen: `python -m training.steps.evaluate RECIPE.toml`.
 
-Writes samples.jsonl and scores.json. Scores what players will meet: the quantised model, and
-machine tweets sampled the way the game samples them.
+Reads samples.jsonl (raw) and served.jsonl (what the game would have put into the pool), writes scores.json. Detectors are
+of three kinds, since what fools a machine need not fool a person and the other way round (Ippolito 2020, "Automatic Detection
+of Generated Text is Easiest when Humans are Fooled"): n-grams (Fagni 2021, "TweepFake", has bags of words near 80 % accuracy
+on generated tweets), likelihood, and made-up words, which the card adds.
 """
 
 import math
 import random
+import re
+from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import ctranslate2
 import numpy as np
@@ -17,21 +23,30 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline, make_union
 from tokenizers import Tokenizer
 
-from training.steps.files import read_json, read_texts, run_step, write_json, write_texts
-from training.steps.recipe import Recipe, StepError
+from training.steps.files import read_json, read_texts, run_step, write_json
+from training.steps.recipe import Recipe
 
 BATCH = 128
 
+# What is seen at a glance, and should tell nothing alone. Not the judge's own counts: it is measured here, too.
+_EMOJI = re.compile("[\u203c\u2049\u2139\u2194-\u21aa\u231a-\u23ff\u25aa-\u25fe\u2600-\u27bf\u2934-\u2b55\U0001f000-\U0001faff]")
+PROFILE: dict[str, Callable[[str], int]] = {
+    "length": len,
+    "hashtags": lambda text: len(re.findall(r"#\w", text)),
+    "mentions": lambda text: len(re.findall(r"@\w", text)),
+    "exclamation_marks": lambda text: text.count("!"),
+    "emoji": lambda text: len(_EMOJI.findall(text)),
+}
+
 
 class Model:
-    """An exported model: gives the likelihood of texts, and writes its own."""
+    """An exported model, as a reader of texts."""
 
-    def __init__(self, folder: Path, device: str, seed: int) -> None:
+    def __init__(self, folder: Path, device: str) -> None:
         config = read_json(folder / "config.json")
         self.start, self.end = config["bos_token"], config["eos_token"]
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.encode_special_tokens = True
-        ctranslate2.set_random_seed(seed)
         kind, _, index = device.partition(":")
         self.generator = ctranslate2.Generator(str(folder), device=kind, device_index=int(index or 0))
 
@@ -39,28 +54,6 @@ class Model:
         """Give the natural log-probability of each token of each text, its end included."""
         tokens = [[self.start, *self.tokenizer.encode(text, add_special_tokens=False).tokens, self.end][:block] for text in texts]
         return [result.log_probs for result in self.generator.score_batch(tokens, max_batch_size=BATCH)]
-
-    def sample(self, count: int, recipe: Recipe) -> tuple[list[str], int]:
-        """Write tweets; give those that came to an end, and how many were begun."""
-        texts: list[str] = []
-        begun = 0
-        while len(texts) < count and begun < 4 * count:
-            results = self.generator.generate_batch(
-                [[self.start]] * BATCH,
-                max_length=recipe.max_tokens,
-                include_prompt_in_result=False,
-                return_end_token=True,
-                sampling_topk=recipe.topk,
-                sampling_topp=recipe.topp,
-                sampling_temperature=recipe.temperature,
-            )
-            ends = self.tokenizer.token_to_id(self.end)
-            finished = [result.sequences_ids[0][:-1] for result in results if result.sequences_ids[0][-1] == ends]
-            texts += [text for text in (text.strip() for text in self.tokenizer.decode_batch(finished)) if text]
-            begun += BATCH
-        if len(texts) < count:
-            raise StepError(f"only {len(texts)} of {begun} samples came to an end within {recipe.max_tokens} tokens")
-        return texts[:count], begun
 
 
 def bits_per_byte(log_probabilities: list[list[float]], texts: list[str]) -> float:
@@ -90,28 +83,66 @@ def likelihood_auc(human: list[list[float]], machine: list[list[float]]) -> floa
     return float(roc_auc_score(truth, [math.fsum(each) / len(each) for each in human + machine]))
 
 
+def feature_auc(human: list[str], machine: list[str], feature: Callable[[str], int]) -> float:
+    """How well one count tells the two apart, whichever side has more: 0.5 not at all."""
+    auc = roc_auc_score(np.repeat([0, 1], [len(human), len(machine)]), [feature(text) for text in human + machine])
+    return float(max(auc, 1 - auc))
+
+
+def distinct(texts: list[str], n: int) -> float:
+    """Distinct runs of n words over all runs of n words (Li 2016, "A Diversity-Promoting Objective Function").
+
+    Falls as texts grow in number: compare sets of one size only.
+    """
+    words = [re.findall(r"[#@]?\w+(?:'\w+)*", text.casefold()) for text in texts]
+    runs = list(chain.from_iterable(zip(*(each[at:] for at in range(n)), strict=False) for each in words))
+    return len(set(runs)) / max(len(runs), 1)
+
+
+def describe(texts: list[str]) -> dict[str, Any]:
+    return {
+        "samples": len(texts),
+        **{f"distinct_{n}": distinct(texts, n) for n in (1, 2, 3)},
+        "profile": {name: float(np.mean([count(text) for text in texts])) for name, count in PROFILE.items()},
+    }
+
+
+def compare(human: list[str], machine: list[str], model: Model, recipe: Recipe) -> dict[str, Any]:
+    """Score texts of a model against as many of people, so that the figures of categories of different size compare."""
+    size = min(len(human), len(machine))
+    human, machine = (random.Random(recipe.seed).sample(texts, size) for texts in (human, machine))
+    likelihoods = [model.log_probabilities(texts, recipe.block) for texts in (human, machine)]
+    return describe(machine) | {
+        "ngram_auc": ngram_auc(human, machine, recipe.seed),
+        "likelihood_auc": likelihood_auc(*likelihoods),
+        "features": {name: feature_auc(human, machine, count) for name, count in PROFILE.items()},
+    }
+
+
+def rounded(value: Any) -> Any:
+    """Round every figure to what a reader may compare."""
+    if isinstance(value, dict):
+        return {key: rounded(each) for key, each in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
+
+
 def evaluate(recipe: Recipe) -> None:
     out = Path(recipe.out)
-    model = Model(out / "model", recipe.device, recipe.seed)
+    model = Model(out / "model", recipe.device)
     heldout = read_texts(Path(recipe.corpus) / "heldout.jsonl")
-    texts, begun = model.sample(recipe.samples, recipe)
-    human = model.log_probabilities(heldout, recipe.block)
-    machine = model.log_probabilities(texts, recipe.block)
-
-    # Classes of one size, so that the figures of categories of different size compare.
-    chosen = random.Random(recipe.seed).sample(range(len(heldout)), min(len(heldout), len(texts)))
-    write_texts(out / "samples.jsonl", texts)
-    scores = {
-        "bits_per_byte": bits_per_byte(human, heldout),
+    raw, served = read_texts(out / "samples.jsonl")[: recipe.samples], read_texts(out / "served.jsonl")
+    size = min(len(heldout), len(raw), len(served))
+    scores: dict[str, Any] = {
+        "bits_per_byte": bits_per_byte(model.log_probabilities(heldout, recipe.block), heldout),
         "heldout_tweets": len(heldout),
-        "ngram_auc": ngram_auc([heldout[i] for i in chosen], texts[: len(chosen)], recipe.seed),
-        "likelihood_auc": likelihood_auc([human[i] for i in chosen], machine[: len(chosen)]),
-        "samples": len(texts),
-        "samples_begun": begun,
+        "raw": compare(heldout, raw, model, recipe),
+        "served": compare(heldout, served, model, recipe),
+        "human": describe(random.Random(recipe.seed).sample(heldout, size)),
     }
-    write_json(out / "scores.json", {key: round(value, 4) for key, value in scores.items()})
-    for key, value in scores.items():
-        print(f"{key:16} {value:.4g}")
+    write_json(out / "scores.json", rounded(scores))
+    print(f"bits per byte {scores['bits_per_byte']:.3f} on {len(heldout):,} held-out tweets")
+    for name in ("raw", "served"):
+        print(f"{name}: n-gram AUC {scores[name]['ngram_auc']:.3f}, likelihood AUC {scores[name]['likelihood_auc']:.3f}")
 
 
 if __name__ == "__main__":

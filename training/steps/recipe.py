@@ -1,10 +1,14 @@
 """A recipe: every knob of a model's training, with its default."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
+
+PRECISIONS = ("bfloat16", "float16", "float32")
+OPTIMIZERS = ("adamw", "muon")
+DEVICES = ("auto", "cpu", "cuda")
 
 
 class StepError(Exception):
@@ -59,12 +63,17 @@ class Recipe:
     temperature: float = 1.0
     max_tokens: int = 120
 
+    # selection: of so many texts that pass the filters the judge chooses one
+    candidates: int = 6
+    judge_samples: int = 12_000  # that the judge learns from, before the filters; 0: no judge, only lengths are chosen
+    judge_trust: float = 10.0  # in n-grams seen few times: the inverse of the penalty (C of scikit-learn)
+
     # evaluation
-    samples: int = 1000
+    samples: int = 1000  # texts of each kind: raw, and as served
 
     @property
     def sampling(self) -> dict[str, int | float]:
-        return {"topk": self.topk, "topp": self.topp, "temperature": self.temperature, "max_tokens": self.max_tokens}
+        return {key: getattr(self, key) for key in ("topk", "topp", "temperature", "max_tokens", "candidates")}
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -77,7 +86,7 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def make_recipe(values: Mapping[str, Any], where: str) -> Recipe:
-    """Make a recipe of what stands in `where`; StepError names the key that is unknown, missing or of another type."""
+    """Make a recipe of what stands in `where`; StepError names the key that is unknown, missing, of another type or out of bounds."""
     given = dict(values)
     types = {field.name: field.type for field in fields(Recipe)}
     for key, value in given.items():
@@ -87,14 +96,36 @@ def make_recipe(values: Mapping[str, Any], where: str) -> Recipe:
             given[key] = float(value)
         elif type(value) is not types[key]:
             raise StepError(f"{where}: {key} must be of type {getattr(types[key], '__name__', types[key])}, not {value!r}")
-    try:
-        return Recipe(**given)
-    except TypeError as error:
-        missing = [field.name for field in fields(Recipe) if field.default is MISSING and field.name not in given]
-        raise StepError(f"{where}: missing key {', '.join(missing)}") from error
+    if missing := [field.name for field in fields(Recipe) if field.default is MISSING and field.name not in given]:
+        raise StepError(f"{where}: missing key {', '.join(missing)}")
+    recipe = Recipe(**given)
+    for key, (allowed, words) in _LIMITS.items():
+        if not allowed(value := getattr(recipe, key)):
+            raise StepError(f"{where}: {key} must be {words}, not {value!r}")
+    return recipe
+
+
+_COUNT = (lambda value: value >= 1, "1 or more")
+_NOT_NEGATIVE = (lambda value: value >= 0, "0 or more")
+_POSITIVE = (lambda value: value > 0, "more than 0")
+_SHARE = (lambda value: 0 <= value < 1, "from 0 to less than 1")
+_LIMITS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "precision": (lambda value: value in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
+    "optimizer": (lambda value: value in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}"),
+    "device": (lambda value: value in DEVICES, f"one of {', '.join(DEVICES)}"),
+    **dict.fromkeys(("version", "layers", "width", "heads", "epochs", "batch", "checks", "patience", "max_tokens", "candidates"), _COUNT),
+    "block": (lambda value: value >= 8, "8 or more"),
+    **dict.fromkeys(("at_once", "topk", "rate", "matrix_rate", "weight_decay", "judge_samples"), _NOT_NEGATIVE),
+    **dict.fromkeys(("clip", "temperature", "judge_trust"), _POSITIVE),
+    **dict.fromkeys(("warmup", "floor", "dropout"), _SHARE),
+    "held_back": (lambda value: 0 < value < 1, "between 0 and 1"),
+    "topp": (lambda value: 0 < value <= 1, "more than 0 and up to 1"),
+    "samples": (lambda value: value >= 10, "10 or more"),
+}
 
 
 def knobs(recipe: Recipe) -> dict[str, str | int | float]:
     """Give what decides the weights and the samples, and leaves out where the files lie."""
-    places = ("name", "version", "category", "base", "base_name", "corpus", "out", "note", "device", "at_once", "compile")
+    places = {"name", "version", "category", "base", "base_name", "corpus", "out", "note", "device", "at_once", "compile"}
+    places |= {"vocabulary", "layers", "width", "heads"}  # the base has them
     return {key: value for key, value in asdict(recipe).items() if key not in places}
