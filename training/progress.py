@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
+from game.pool.rules import normalise
 from training.models import TrainingPoint, TrainingSample
 from training.services import RunClaim
 
@@ -65,8 +66,9 @@ class ProgressTail:
             TrainingPoint.objects.bulk_create(
                 points.values(), update_conflicts=True, unique_fields=["run", "step"], update_fields=[loss, "seconds"]
             )
+        # A young model writes anything, and no database takes it all.
         samples = [
-            TrainingSample(run=run, step=entry["step"], position=position, text=text)
+            TrainingSample(run=run, step=entry["step"], position=position, text=normalise(text))
             for entry in entries
             for position, text in enumerate(entry.get("samples", ()))
         ]

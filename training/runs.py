@@ -16,13 +16,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from django.conf import settings
-from django.db import Error as DatabaseError
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from game.embedded.disk import describe_full_disk, is_full
 from game.embedded.processes import end_orphan, last_line, spawn, stop
 from generation.backends.base import BackendError, UnusableModelError
-from training import rules, services
+from training import measuring, rules, services
 from training.cards import write_card
 from training.corpora import NoCorpusError, export_corpus
 from training.models import TrainingRun
@@ -74,7 +73,7 @@ class Pulse:
                 except LostRunError:
                     self.lost = True
                     return
-                except OperationalError:
+                except (OperationalError, InterfaceError):
                     # PostgreSQL is away. When it is back somebody may have taken over.
                     connection.close()
                     self.lost = time.monotonic() - renewed > lease
@@ -166,6 +165,20 @@ def _export_corpus(job: Job) -> None:
         raise TrainingError(f"{job.recipe.category} {problem}")
 
 
+def _draw_samples(job: Job) -> None:
+    measuring.draw_samples(recipe=job.recipe, report=lambda share: job.check())
+
+
+def _teach_judge(job: Job) -> None:
+    if job.recipe.judge_samples:
+        measuring.write_features(recipe=job.recipe)
+        job.run_step("judge")
+
+
+def _draw_served(job: Job) -> None:
+    measuring.draw_served(recipe=job.recipe, report=lambda share: job.check())
+
+
 def _write_card(job: Job) -> None:
     write_card(recipe=job.recipe)
 
@@ -187,6 +200,9 @@ STAGES = (
     Stage("corpus", "corpus/corpus.json", _export_corpus),
     Stage.of_step("finetune", "tuned/training.json"),
     Stage.of_step("export", "model/config.json"),
+    Stage("sample", "samples.jsonl", _draw_samples),
+    Stage("judge", "model/judge.bin", _teach_judge),
+    Stage("serve", "served.jsonl", _draw_served),
     Stage.of_step("evaluate", "scores.json"),
     Stage("card", "model/card.json", _write_card),
 )
@@ -222,7 +238,7 @@ def run_training(
             raise
     except KNOWN as error:
         claim.finish(TrainingRun.State.FAILED, error=_one_line(error))
-    except (LostRunError, DatabaseError):
+    except (LostRunError, OperationalError, InterfaceError):
         raise  # the run is not ours to end, or can't be reached
     except BaseException as error:
         claim.finish(TrainingRun.State.FAILED, error=f"{type(error).__name__}: {_one_line(error)}")
@@ -256,8 +272,8 @@ def name_device(device: str) -> str:
         import ctranslate2  # slow, and only a worker needs it
 
         device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
-    if device.startswith("cuda"):
-        device = f"cuda:{device.partition(':')[2] or os.environ.get('CUDA_VISIBLE_DEVICES') or '0'}"
+    if device == "cuda":
+        device = f"cuda:{os.environ.get('CUDA_VISIBLE_DEVICES') or '0'}"
     return f"{device} of {socket.gethostname()}"
 
 

@@ -86,7 +86,9 @@ def _recipe(values: Mapping[str, Any]) -> Recipe:
 def recipe_of(run: TrainingRun, *, version: int) -> Recipe:
     """Return the whole recipe of a run; raises TrainingError."""
     places = {"category": run.category.slug, "base": run.base, "corpus": str(run.path / "corpus"), "out": str(run.path)}
-    return _recipe(run.recipe | places | {"version": version})
+    # A card shall not tell where folders lie on this machine.
+    base_name = Path(run.base).name if folder_of_base(run.base) else run.base
+    return _recipe({"base_name": base_name} | run.recipe | places | {"version": version})
 
 
 def folder_of_base(base: str) -> Path | None:
