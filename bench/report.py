@@ -14,18 +14,19 @@ class NotMeasured(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure. All goals are upper bounds."""
+    """One figure, and the most it may be; or, with `least`, the least."""
 
     name: str
     value: float
     goal: float
     unit: str
     note: str = ""
+    least: bool = False
 
     @property
     def met(self) -> bool:
         """Say whether the figure is within its goal."""
-        return self.value <= self.goal
+        return self.value >= self.goal if self.least else self.value <= self.goal
 
 
 def build_table(rows: Iterable[Row]) -> Table:
@@ -39,7 +40,7 @@ def build_table(rows: Iterable[Row]) -> Table:
     table.add_column("how it came about", overflow="fold")
     for row in rows:
         word = "met" if row.met else "missed"
-        table.add_row(row.name, f"{row.value:g}", f"≤ {row.goal:g}", row.unit, word, row.note, style=None if row.met else "bold red")
+        table.add_row(row.name, f"{row.value:g}", f"{'≥' if row.least else '≤'} {row.goal:g}", row.unit, word, row.note, style=None if row.met else "bold red")
     return table
 
 

@@ -58,6 +58,56 @@ def export_corpus(*, category: Category, out: Path, words_from: Sequence[Categor
     return corpus
 
 
+def export_base_corpus(*, categories: Sequence[Category], less: Sequence[Category], out: Path) -> dict[str, Any]:
+    """Write the human tweets of `categories`, of both splits, to the folder `out`; return what corpus.json says.
+
+    Left out is what the play split of `less` holds, and what shares eight words in a row with it.
+    A text that stands in several categories is written once. Raises NoCorpusError.
+    """
+    if out.exists() and not (out / "corpus.json").exists():
+        raise NoCorpusError(f"{out} exists and is not a corpus: name another folder.")
+    played = Tweet.objects.filter(category__in=less, kind=Kind.HUMAN, split=Split.PLAY)
+    marks, runs = set(), set()
+    for mark, text in played.values_list("fingerprint", "text").iterator():
+        marks.add(bytes(mark))
+        runs.update(run_hashes(text))
+    tweets = (
+        Tweet.objects.filter(category__in=categories, kind=Kind.HUMAN, status__in=[Status.PENDING, Status.APPROVED])
+        .exclude(fingerprint__in=Tweet.objects.filter(kind=Kind.HUMAN, status=Status.WITHDRAWN).values("fingerprint"))
+        .order_by("fingerprint", "category__slug")
+        .distinct("fingerprint")
+        .values_list("fingerprint", "text", "author__handle", "posted_at")
+    )
+    words, learned_marks, written, left_out = set(), [], 0, 0
+    with written_aside(out) as folder:
+        folder.mkdir()
+        with (folder / "train.jsonl").open("w", encoding="utf-8") as lines:
+            for mark, text, author, posted_at in tweets.iterator():
+                if bytes(mark) in marks or not runs.isdisjoint(run_hashes(text)):
+                    left_out += 1
+                    continue
+                line = {"text": text, "author": author, "posted_at": posted_at.isoformat() if posted_at else None}
+                lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+                words.update(map(word_hash, words_of(text)))
+                learned_marks.append(bytes(mark))
+                written += 1
+        if not written:
+            raise NoCorpusError(f"{', '.join(category.slug for category in categories)}: no human tweets to train on; import some first.")
+        (folder / "words.bin").write_bytes(HashedSet.of(words, WORD_BYTES).to_bytes())
+        (folder / "learned.bin").write_bytes(learned(learned_marks).to_bytes())
+        corpus = {
+            "category": "base",
+            "language": categories[0].language,
+            "train": written,
+            "left_out": left_out,
+            "split": f"both splits of {', '.join(category.slug for category in categories)}, less what is played in "
+            f"{', '.join(category.slug for category in less) or 'no other category'}",
+            "sha256": hashlib.sha256((folder / "train.jsonl").read_bytes()).hexdigest(),
+        }
+        write_json(folder / "corpus.json", corpus)
+    return corpus
+
+
 def _human_tweets(category: Category, split: str) -> Iterator[dict[str, str | None]]:
     rows = (
         approved_tweets(category, split)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
@@ -60,7 +61,7 @@ def load_base(recipe: Recipe, *, attention: str = "sdpa") -> Base:
         raise StepError(f"base {place!r} names no token that ends a text (eos_token)")
     try:
         model = AutoModelForCausalLM.from_pretrained(place, config=config, dtype=torch.float32, local_files_only=local, attn_implementation=attention)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise StepError(f"base {place!r}: {_first_line(error)}") from error
     return Base(model, tokenizer, start, end)
 

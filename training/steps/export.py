@@ -24,7 +24,10 @@ def export(recipe: Recipe) -> None:
         if not path.exists():
             raise StepError(f"{path} is missing: run export_corpus and finetune first")
     with written_aside(model) as folder:
-        TransformersConverter(str(tuned)).convert(str(folder), quantization=recipe.quantization)
+        try:
+            TransformersConverter(str(tuned)).convert(str(folder), quantization=recipe.quantization)
+        except ValueError as error:  # an architecture or a vocabulary that it does not know
+            raise StepError(f"CTranslate2 can't run this kind of model: {error}") from error
         for path in needed:
             shutil.copyfile(path, folder / path.name)
     size = sum(path.stat().st_size for path in model.iterdir())

@@ -91,7 +91,8 @@ def finetune(recipe: Recipe) -> None:
     if recipe.batch % processes:
         raise StepError(f"batch {recipe.batch} can't be shared by {processes} processes")
     torch.manual_seed(recipe.seed)
-    base = load_base(recipe, attention="sdpa" if on_gpu else "eager")
+    attention = "sdpa" if on_gpu else "eager"
+    base = load_base(recipe, attention=attention)
     identity = {"recipe": knobs(recipe), "base": weights_sha256(base.model), "corpus": corpus["sha256"]}
 
     # --- data
@@ -110,14 +111,15 @@ def finetune(recipe: Recipe) -> None:
     write_json(checkpoints / "identity.json", identity)
     progress = ProgressFile(out / "progress.jsonl")
     at_once = recipe.at_once or recipe.batch // processes
+    notes = [] if packed else ["one tweet a block: this architecture does not keep packed tweets apart"]
 
     # --- train
     while True:
         last = last_checkpoint(checkpoints)
         step = int(last.name.rpartition("-")[2]) if last else 0
         watcher = Watcher(base, recipe, progress, seconds=progress.rewind(step))
-        if not packed:
-            progress.add(note="one tweet a block: this architecture does not keep packed tweets apart")
+        for note in notes:
+            progress.add(note=note)
         if last:
             tqdm.write(f"goes on after step {step} of {len(planned) // recipe.batch}")
         tuner = Tuner(
@@ -138,9 +140,10 @@ def finetune(recipe: Recipe) -> None:
             if at_once == 1:
                 raise StepError("the device has no memory for a single block: choose a smaller base or block") from error
             at_once = next(size for size in range(at_once // 2, 0, -1) if recipe.batch % (size * processes) == 0)
-            note = f"batch halved to {at_once} at a time: the device has no memory for more; gradients are accumulated, the result is the same"
-            progress.add(note=note)
-            tqdm.write(note)
+            notes.append(f"batch halved to {at_once} at a time: the device has no memory for more; gradients add up to the same step")
+            tqdm.write(notes[-1])
+            # Steps since the last checkpoint changed the weights.
+            base = load_base(recipe, attention=attention)
         except (RuntimeError, SafetensorError) as error:
             if shutil.disk_usage(out).free < 2 * base.model.get_memory_footprint():
                 raise StepError(f"the disk of {out} is full; the last whole checkpoint is kept: make room and run it again") from error
