@@ -40,7 +40,15 @@ def build_table(rows: Iterable[Row]) -> Table:
     table.add_column("how it came about", overflow="fold")
     for row in rows:
         word = "met" if row.met else "missed"
-        table.add_row(row.name, f"{row.value:g}", f"{'≥' if row.least else '≤'} {row.goal:g}", row.unit, word, row.note, style=None if row.met else "bold red")
+        table.add_row(
+            row.name,
+            f"{row.value:g}",
+            f"{'≥' if row.least else '≤'} {row.goal:g}",
+            row.unit,
+            word,
+            row.note,
+            style=None if row.met else "bold red",
+        )
     return table
 
 

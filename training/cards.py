@@ -24,7 +24,7 @@ def write_card(*, recipe: Recipe) -> dict[str, Any]:
         "name": recipe.name,
         "version": recipe.version,
         "category": recipe.category,
-        "base": recipe.base_name,
+        "base": recipe.base_name or recipe.base,
         "base_sha256": training["base_sha256"],
         "parameters": training["parameters"],
         "corpus_sha256": training["corpus_sha256"],

@@ -67,7 +67,8 @@ def export_base_corpus(*, categories: Sequence[Category], less: Sequence[Categor
     if out.exists() and not (out / "corpus.json").exists():
         raise NoCorpusError(f"{out} exists and is not a corpus: name another folder.")
     played = Tweet.objects.filter(category__in=less, kind=Kind.HUMAN, split=Split.PLAY)
-    marks, runs = set(), set()
+    marks: set[bytes] = set()
+    runs: set[int] = set()
     for mark, text in played.values_list("fingerprint", "text").iterator():
         marks.add(bytes(mark))
         runs.update(run_hashes(text))
@@ -78,7 +79,9 @@ def export_base_corpus(*, categories: Sequence[Category], less: Sequence[Categor
         .distinct("fingerprint")
         .values_list("fingerprint", "text", "author__handle", "posted_at")
     )
-    words, learned_marks, written, left_out = set(), [], 0, 0
+    words: set[int] = set()
+    learned_marks: list[bytes] = []
+    written = left_out = 0
     with written_aside(out) as folder:
         folder.mkdir()
         with (folder / "train.jsonl").open("w", encoding="utf-8") as lines:

@@ -60,7 +60,9 @@ def load_base(recipe: Recipe, *, attention: str = "sdpa") -> Base:
     if end is None or start is None:
         raise StepError(f"base {place!r} names no token that ends a text (eos_token)")
     try:
-        model = AutoModelForCausalLM.from_pretrained(place, config=config, dtype=torch.float32, local_files_only=local, attn_implementation=attention)
+        model = AutoModelForCausalLM.from_pretrained(
+            place, config=config, dtype=torch.float32, local_files_only=local, attn_implementation=attention
+        )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise StepError(f"base {place!r}: {_first_line(error)}") from error
     return Base(model, tokenizer, start, end)

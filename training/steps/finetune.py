@@ -36,13 +36,14 @@ class Tuner(Trainer):
     def __init__(self, recipe: Recipe, watched: list[Block], **arguments: Any) -> None:
         super().__init__(**arguments)
         self.recipe, self.watched = recipe, watched
+        self.network, self.lay_out = arguments["model"], arguments["data_collator"]
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """Give hidden matrices to Muon and the rest to AdamW, where the recipe asks for it."""
         if self.recipe.optimizer == "adamw":
             return super().create_optimizer(model)
-        named = list(self.model.named_parameters())
-        embeddings = {id(part.weight) for part in self.model.modules() if isinstance(part, torch.nn.Embedding)}
+        named = list(self.network.named_parameters())
+        embeddings = {id(part.weight) for part in self.network.modules() if isinstance(part, torch.nn.Embedding)}
         matrices = [value for _, value in named if value.ndim == 2 and id(value) not in embeddings]
         rest = [value for _, value in named if value.ndim != 2 or id(value) in embeddings]
         self.optimizer = Muon(
@@ -62,17 +63,17 @@ class Tuner(Trainer):
 
     @torch.no_grad()
     def _held_back_loss(self) -> float:
-        self.model.eval()
+        self.network.eval()
         nats, tokens = 0.0, 0
         for at in range(0, len(self.watched), self.args.train_batch_size):
-            batch = self._prepare_inputs(self.data_collator(self.watched[at : at + self.args.train_batch_size]))
+            batch = self._prepare_inputs(self.lay_out(self.watched[at : at + self.args.train_batch_size]))
             labels = batch.pop("labels")
             with self.compute_loss_context_manager(), torch.autocast(labels.device.type, torch.bfloat16, enabled=self.args.bf16):
-                logits = self.model(**batch, use_cache=False).logits
+                logits = self.network(**batch, use_cache=False).logits
             kept = labels[:, 1:] != IGNORED
             nats += cross_entropy(logits[:, :-1][kept].float(), labels[:, 1:][kept], reduction="sum").item()
             tokens += int(kept.sum())
-        self.model.train()
+        self.network.train()
         return nats / tokens
 
 
@@ -157,7 +158,7 @@ def finetune(recipe: Recipe) -> None:
             return
 
     # --- result
-    best_loss = float(tuner.state.best_metric)
+    best_loss = float(tuner.state.best_metric or math.nan)
     nats = best_loss * sum(len(tweet) - 1 for tweet in watched_tweets)
     with written_aside(out / "tuned") as folder:
         base.model.save_pretrained(folder)

@@ -66,7 +66,7 @@ class Recipe:
     # selection: of so many texts that pass the filters the judge chooses one
     candidates: int = 6
     judge_samples: int = 12_000  # that the judge learns from, before the filters; 0: no judge, only lengths are chosen
-    judge_trust: float = 10.0  # in n-grams seen few times: the inverse of the penalty (C of scikit-learn)
+    judge_trust: float = 30.0  # in n-grams seen few times: the inverse of the penalty (C of scikit-learn)
 
     # evaluation
     samples: int = 1000  # texts of each kind: raw, and as served

@@ -84,21 +84,23 @@ library_name: transformers
 ---
 # {card["name"]}, version {card["version"]}
 
-The small base that Bird or Bot fine-tunes to a category's tweets. GPT-2, {card["parameters"] / 1e6:.1f} M parameters: {shape["layers"]} layers,
-{shape["heads"]} heads, {shape["width"]} wide, {shape["block"]} positions, tied embeddings, {shape["vocabulary"]:,} byte-level BPE tokens, float16. Special tokens
+The small base that Bird or Bot fine-tunes to a category's tweets. GPT-2, {card["parameters"] / 1e6:.1f} M parameters:
+{shape["layers"]} layers, {shape["heads"]} heads, {shape["width"]} wide, {shape["block"]} positions,
+tied embeddings, {shape["vocabulary"]:,} byte-level BPE tokens, float16. Special tokens
 `<|startoftweet|>`, `<|endoftweet|>` and `<|pad|>`. Trained {card["trained_at"]} from random weights, in {card["seconds"] / 60:.0f} minutes.
 
 ## Made from
 
-{corpus["train"]:,} tweets, {corpus["split"]}: {card["trained_on"]:,} to learn from, {card["held_back_tweets"]:,} taken out at random to measure.
+{corpus["train"]:,} tweets, {corpus["split"]}:
+{card["trained_on"]:,} to learn from, {card["held_back_tweets"]:,} taken out at random to measure.
 SHA-256 of `train.jsonl`: `{corpus["sha256"]}`; of the weights in float32, by name: `{card["weights_sha256"]}`.
 
 {card["note"]}
 
 ## Measured
 
-**{card["held_back_bits_per_byte"]:.3f} bits per byte** on the {card["held_back_tweets"]:,} tweets held back: each read alone, its end token counted, over the bytes
-of its text in UTF-8. {card["steps"]:,} steps, {card["tokens"] / 1e6:.1f} M tokens.
+**{card["held_back_bits_per_byte"]:.3f} bits per byte** on the {card["held_back_tweets"]:,} tweets held back:
+each read alone, its end token counted, over the bytes of its text in UTF-8. {card["steps"]:,} steps, {card["tokens"] / 1e6:.1f} M tokens.
 
 ## Recipe
 

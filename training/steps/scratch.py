@@ -53,9 +53,9 @@ def scratch(recipe: Recipe) -> None:
     with written_aside(base) as folder:
         model.save_pretrained(folder)
         # CTranslate2 refuses a model without an unknown token, which bytes never need.
-        PreTrainedTokenizerFast(
-            tokenizer_object=tokenizer, bos_token=START, eos_token=END, unk_token=END, pad_token=PAD
-        ).save_pretrained(folder)
+        PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=START, eos_token=END, unk_token=END, pad_token=PAD).save_pretrained(
+            folder
+        )
     print(f"begun: {base}, {model.num_parameters() / 1e6:.1f} M parameters, {tokenizer.get_vocab_size():,} tokens")
 
 

@@ -38,7 +38,9 @@ class ProgressFile:
     def add(self, **entry: Any) -> None:
         if self.writes:
             with self.path.open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps({key: round(value, 5) if isinstance(value, float) else value for key, value in entry.items()}) + "\n")
+                lines.write(
+                    json.dumps({key: round(value, 5) if isinstance(value, float) else value for key, value in entry.items()}) + "\n"
+                )
 
 
 def _read(line: str) -> dict[str, Any] | None:
