@@ -11,7 +11,7 @@ import zlib
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -47,38 +47,76 @@ def count_emoji(text: str) -> int:
     return len(_EMOJI.findall(text))
 
 
-# What people see at a glance. A count is one feature each for "at least 1", 2, 3 and 4.
-_COUNTS: tuple[Callable[[str], int], ...] = (
-    count_hashtags,
-    count_mentions,
-    count_exclamation_marks,
-    count_emoji,
-    *(lambda text, mark=mark: text.count(mark) for mark in '?",.:'),
-)
+def _count_again(words: Iterable[str]) -> int:
+    """Count the words that stood there before."""
+    words = list(words)
+    return len(words) - len(set(words))
+
+
+def _is_cut_off(text: str) -> bool:
+    """Say whether a quotation or a bracket is opened or closed only."""
+    return text.count('"') % 2 == 1 or text.count("(") != text.count(")")
+
+
+def _counts(text: str, words: Sequence[str]) -> tuple[int, ...]:
+    """Count what people see at a glance."""
+    return (
+        count_hashtags(text),
+        count_mentions(text),
+        count_exclamation_marks(text),
+        count_emoji(text),
+        *(text.count(mark) for mark in '?",.:/'),
+        _count_again(word for word in words if word[0] in "#@"),
+        _count_again(word for word in words if len(word) > 3),
+        sum(first == second for first, second in pairwise(words)),
+        _is_cut_off(text),
+        text[:1].islower(),
+        text[-1:].isalnum(),
+    )
+
+
+def _measures(text: str, likelihood: float) -> tuple[float, ...]:
+    """Measure what people feel: how long it is, how loud, how difficult, how odd."""
+    words = text.split()
+    return (
+        len(text),
+        sum(map(str.isupper, text)) / max(len(text), 1),
+        sum(map(str.isdigit, text)),
+        sum(map(len, words)) / max(len(words), 1),
+        sum(word[0].isupper() for word in words),
+        likelihood,
+    )
+
+
+# A count is one feature each for "at least 1", 2, 3 and 4.
 _MOST = 4
 # A measure is split over the two knots that it lies between, so that its effect may bend.
-_LENGTHS = tuple(map(float, range(20, 301, 10)))
-_CAPITALS = (0.0, 0.03, 0.06, 0.1, 0.2, 0.5)
-_DIGITS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
-_LIKELIHOODS = tuple(-7.0 + 0.5 * step for step in range(13))
+_KNOTS = (
+    tuple(map(float, range(20, 301, 10))),
+    (0.0, 0.03, 0.06, 0.1, 0.2, 0.5),
+    (0.0, 1.0, 2.0, 4.0, 8.0, 16.0),
+    tuple(3 + 0.5 * step for step in range(11)),
+    (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0),
+    tuple(-7 + 0.5 * step for step in range(13)),
+)
+_FIRST_NGRAM = len(_counts("", ())) * _MOST + sum(map(len, _KNOTS))
 
 
 def features(text: str, likelihood: float) -> dict[int, float]:
     """Return what the judge sees of a text, by bucket; `likelihood` is the mean log-probability of its tokens, in nats."""
-    grams = Counter(_ngrams(text))
+    words = _WORD.findall(text.casefold())
+    grams = Counter(_ngrams(text, words))
     weights = {bucket: 1 + math.log(count) for bucket, count in grams.items()}
     length = math.sqrt(sum(weight * weight for weight in weights.values())) or 1.0
-    return {bucket: weight / length for bucket, weight in weights.items()} | dict(_surface(text, likelihood))
+    return {bucket: weight / length for bucket, weight in weights.items()} | dict(_surface(text, words, likelihood))
 
 
-def _surface(text: str, likelihood: float) -> Iterator[tuple[int, float]]:
+def _surface(text: str, words: Sequence[str], likelihood: float) -> Iterator[tuple[int, float]]:
     at = 0
-    for count in _COUNTS:
-        yield from ((at + each, _SURFACE) for each in range(min(count(text), _MOST)))
+    for count in _counts(text, words):
+        yield from ((at + each, _SURFACE) for each in range(min(count, _MOST)))
         at += _MOST
-    capitals = sum(map(str.isupper, text)) / max(len(text), 1)
-    digits = sum(map(str.isdigit, text))
-    for value, knots in ((len(text), _LENGTHS), (capitals, _CAPITALS), (digits, _DIGITS), (likelihood, _LIKELIHOODS)):
+    for value, knots in zip(_measures(text, likelihood), _KNOTS, strict=True):
         value = min(max(value, knots[0]), knots[-1])
         left = min(bisect_right(knots, value), len(knots) - 1) - 1
         share = (value - knots[left]) / (knots[left + 1] - knots[left])
@@ -87,16 +125,12 @@ def _surface(text: str, likelihood: float) -> Iterator[tuple[int, float]]:
         at += len(knots)
 
 
-_FIRST_NGRAM = len(_COUNTS) * _MOST + len(_LENGTHS) + len(_CAPITALS) + len(_DIGITS) + len(_LIKELIHOODS)
-
-
-def _ngrams(text: str) -> Iterator[int]:
+def _ngrams(text: str, words: Sequence[str]) -> Iterator[int]:
     """Give the bucket of each run of 2 to 4 letters within a word and its bounds, of each word or mark, and of each two in a row."""
     for token in text.split():
         yield from _letter_ngrams(token)
-    words = ["", *_WORD.findall(text.casefold()), ""]
-    yield from (_bucket(f"w {word}") for word in words[1:-1])
-    yield from (_bucket(f"b {first} {second}") for first, second in pairwise(words))
+    yield from (_bucket(f"w {word}") for word in words)
+    yield from (_bucket(f"b {first} {second}") for first, second in pairwise(["", *words, ""]))
 
 
 @lru_cache(maxsize=20_000)
