@@ -122,7 +122,10 @@ def _activate(model: ModelVersion, action: str, by: User | None, reason: str) ->
         model.refresh_from_db()
         if model.state == _State.ACTIVE:
             raise PromotionError(f"{model} is active already.")
-        read_card(model.folder)
+        try:
+            read_card(model.folder)
+        except UnusableModelError as error:
+            raise PromotionError(str(error)) from error
         for active in ModelVersion.objects.filter(category=model.category_id, state=_State.ACTIVE):
             _change(active, _State.RETIRED, _Action.REPLACEMENT, by, f"by {model}")
         _change(model, _State.ACTIVE, action, by, reason)

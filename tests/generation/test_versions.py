@@ -105,7 +105,7 @@ def test_a_model_whose_folder_is_gone_is_not_promoted(register: Register, catego
     register()
     second = register_model(category=category, folder=copy_model(Path(ModelVersion.objects.get().path).parent / "b", version=2))
     (second.folder / "card.json").unlink()
-    with pytest.raises(UnusableModelError, match="is missing"):
+    with pytest.raises(PromotionError, match=r"card\.json is missing: export the model again"):
         promote_model(model_version=second, by=None)
     assert states(category) == {1: "active", 2: "candidate"}
 

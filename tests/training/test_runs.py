@@ -21,6 +21,7 @@ from generation.rules import RUN_BYTES, HashedSet, learned
 from tests.training.flock import KNOBS, TRAIN, add_flock
 from training import runs, services
 from training.models import TrainingPoint, TrainingRun, TrainingSample
+from training.progress import ProgressTail
 from training.runs import name_device
 
 
@@ -124,7 +125,7 @@ def test_the_points_of_a_resumed_run_begin_at_its_checkpoint(birds: Category, ba
     assert claim is not None
     run.path.mkdir(parents=True)
     path = run.path / "progress.jsonl"
-    tail = runs.ProgressTail(claim)
+    tail = ProgressTail(claim)
     assert tail.look() is False
     lines = [
         {"step": 1, "steps": 9, "seconds": 1.0, "train_loss": 4.0},

@@ -3,7 +3,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from generation.backends.base import UnusableModelError
 from generation.models import ModelVersion
 from generation.services import PromotionError, promote_model
 
@@ -26,6 +25,6 @@ class Command(BaseCommand):
             raise CommandError(f"No such model. There are: {known or 'none yet'}.")
         try:
             promote_model(model_version=model, by=None, reason=options["reason"])
-        except (PromotionError, UnusableModelError) as error:
+        except PromotionError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{model} writes for {model.category.slug}.")

@@ -4,7 +4,6 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from game.pool.models import Category
-from generation.backends.base import UnusableModelError
 from generation.services import PromotionError, roll_back
 
 
@@ -21,6 +20,6 @@ class Command(BaseCommand):
             raise CommandError(f"No category {options['category']!r}.")
         try:
             model = roll_back(category=category, by=None, reason=options["reason"])
-        except (PromotionError, UnusableModelError) as error:
+        except PromotionError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{model} writes for {category.slug} again.")

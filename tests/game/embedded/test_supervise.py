@@ -167,7 +167,7 @@ def test_a_signal_ends_every_child(play, signum):
     rest, _ = game.process.communicate(timeout=60)
 
     assert (game.process.returncode, rest) == (0, "Stopped.\n")
-    assert len(children) >= 5  # PostgreSQL, Redis, web, worker, beat
+    assert len(children) >= 6  # PostgreSQL, Redis, web, worker, beat, training worker
     assert [child for child in children if child.is_running()] == []
 
 
@@ -188,8 +188,9 @@ def test_whatever_is_killed_is_started_again_and_the_game_goes_on(play):
         ("postgres", "PostgreSQL"),
         ("redis-server", "Redis"),
         ("uvicorn", "The web server"),
-        ("worker", "The worker"),
+        ("generation", "The worker"),
         ("beat", "The clock (beat)"),
+        ("training", "The training worker"),
     ]:
         killed = game.child(word)
         killed.kill()
