@@ -125,22 +125,26 @@ class Job:
         log.unlink(missing_ok=True)
         # At once, not politely: two processes must never write one checkpoint.
         step = spawn([sys.executable, "-m", f"training.steps.{name}", path], log=log, cwd=settings.BASE_DIR, death_signal=signal.SIGKILL)
-        pid_file.write_text(str(step.pid))
-        tail = ProgressTail(self.claim)
+        tail = ProgressTail(self.claim) if name == "finetune" else None
+        grace = STOP_SECONDS
         try:
+            pid_file.write_text(str(step.pid))
             while step.poll() is None:
                 time.sleep(LOOK_SECONDS)
                 self._look(tail)
                 self.check()
+            self._look(tail)
+        except LostRunError:
+            grace = 0.0
+            raise
         finally:
-            stop(step, grace=0.0 if self.pulse.lost else STOP_SECONDS)
+            stop(step, grace=grace)
             pid_file.unlink(missing_ok=True)
-        self._look(tail)
         if step.returncode:
             raise TrainingError(self._explain(step, log))
 
-    def _look(self, tail: ProgressTail) -> None:
-        if tail.look():
+    def _look(self, tail: ProgressTail | None) -> None:
+        if tail and tail.look():
             self.tell(self.claim.run)
 
     def _explain(self, step: "subprocess.Popen[bytes]", log: Path) -> str:
