@@ -99,7 +99,7 @@ _KNOTS = (
     (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0),
     tuple(-7 + 0.5 * step for step in range(13)),
 )
-_FIRST_NGRAM = len(_counts("", ())) * _MOST + sum(map(len, _KNOTS))
+FIRST_NGRAM = len(_counts("", ())) * _MOST + sum(map(len, _KNOTS))
 
 
 def features(text: str, likelihood: float) -> dict[int, float]:
@@ -140,7 +140,7 @@ def _letter_ngrams(token: str) -> tuple[int, ...]:
 
 
 def _bucket(ngram: str) -> int:
-    return _FIRST_NGRAM + zlib.crc32(ngram.encode()) % (BUCKETS - _FIRST_NGRAM)
+    return FIRST_NGRAM + zlib.crc32(ngram.encode()) % (BUCKETS - FIRST_NGRAM)
 
 
 @dataclass(frozen=True)
