@@ -98,9 +98,9 @@ class Stack:
         self._spawn("trainer", commands.trainer())
         self._wait_for_log("trainer", " ready.")
 
-    def stop(self, name: str) -> None:
-        """End a process the polite way."""
-        stop(self.processes.pop(name))
+    def stop(self, name: str, *, grace: float = 10.0) -> None:
+        """End a process the polite way, and after `grace` seconds the other way."""
+        stop(self.processes.pop(name), grace=grace)
 
     def kill(self, name: str) -> None:
         """End a process and its children by kill -9, in the middle of whatever they do."""
