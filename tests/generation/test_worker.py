@@ -19,6 +19,12 @@ SETTINGS = {
     "GENERATION_LEASE_SECONDS": "3",
     "GENERATION_CHECK_SECONDS": "0.5",
 }
+PROMOTE = """
+from pathlib import Path
+from game.pool.models import Category
+from generation.services import promote_model, register_model
+promote_model(model_version=register_model(category=Category.objects.get(slug={slug!r}), folder=Path({folder!r})), by=None)
+"""
 REGISTER = """
 from pathlib import Path
 from game.pool.models import Category
@@ -54,6 +60,17 @@ class Pool:
             SELECT count(*), count(DISTINCT fingerprint), count(*) FILTER (WHERE status = 'approved' AND kind = 'machine')
               FROM pool_tweet tweet JOIN pool_category category ON category.id = category_id WHERE slug = %s
         """)[0]
+
+    def written(self) -> dict[int, int]:
+        """Return how many tweets each version has written."""
+        return dict(
+            self._rows("""
+                SELECT version, count(*) FROM pool_tweet tweet
+                  JOIN generation_modelversion model ON model.author_id = tweet.author_id
+                  JOIN pool_category category ON category.id = tweet.category_id
+                 WHERE slug = %s GROUP BY version
+            """)
+        )
 
     def deal(self, count: int) -> None:
         """Mark so many tweets as dealt to a player."""
@@ -125,3 +142,13 @@ def test_a_worker_killed_in_the_middle_of_a_batch_loses_nothing_and_doubles_noth
     ]
     tries = {batch: tries for batch, _, tries, *_ in pool.batches()}
     assert tries == {batch: 1 + killed.count(batch) for batch in tries}
+
+
+def test_a_promoted_model_takes_over_in_the_running_worker(stack: Stack, pool: Pool, tmp_path: Path) -> None:
+    stack.start_worker()
+    stack.start_beat()
+    wait_for(lambda: pool.written() == {1: READY}, what="the first model has filled the pool", seconds=90)
+    second = copy_model(tmp_path / "second", name=pool.slug, category=pool.slug, version=2)
+    stack.manage("shell", "--verbosity", "0", "-c", PROMOTE.format(slug=pool.slug, folder=str(second)))
+    wait_for(lambda: pool.written().get(2) == READY, what="the second has, too", seconds=90)
+    assert pool.written() == {1: READY, 2: READY}
