@@ -20,7 +20,7 @@ from training.services import RunClaim, folder_of_base
 from training.steps.recipe import Recipe
 
 # What is over with the run: the texts of tweets, which may be withdrawn, and what only a resumed run needs.
-PASSING = ("corpus", "checkpoints")
+PASSING = ("corpus", "checkpoints", "features.npz", "tuned/held_back.jsonl")
 
 
 def register(claim: RunClaim, recipe: Recipe, *, rewrite: Callable[[Recipe], None]) -> None:
@@ -36,8 +36,11 @@ def register(claim: RunClaim, recipe: Recipe, *, rewrite: Callable[[Recipe], Non
         note = _promote(claim.run, model) if claim.run.promote else ""
         claim.finish(TrainingRun.State.DONE, model_version=model, error="", note=f"{claim.run.note}\n{note}".strip())
     _pass_on_what_was_learned(folder, base, out / "tuned")
-    for name in PASSING:
-        shutil.rmtree(out / name, ignore_errors=True)
+    for path in (out / name for name in PASSING):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def is_moved(out: Path) -> bool:

@@ -80,6 +80,8 @@ def test_one_command_makes_a_measured_candidate_of_a_category(birds: Category, b
     marks = HashedSet.from_bytes((run.path / "tuned" / "learned.bin").read_bytes(), RUN_BYTES)
     assert marks.hashes == learned(map(fingerprint, TRAIN)).hashes
     assert not any((run.path / name).exists() for name in ("corpus", "checkpoints", "model"))
+    machine = {"samples.jsonl", "served.jsonl", "progress.jsonl"}
+    assert [path for path in run.path.rglob("*") if path.suffix in (".jsonl", ".npz") and path.name not in machine] == []
 
 
 def test_a_run_goes_on_after_an_interruption_and_registers_once(

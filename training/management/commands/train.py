@@ -16,6 +16,7 @@ from training.services import BusyError, LostRunError, TrainingError, find_run_t
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 LINE_SECONDS = 5.0
+BAR = "{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit} [{elapsed}<{remaining}]"
 
 
 class Command(BaseCommand):
@@ -111,11 +112,7 @@ class _Progress:
 
     def __init__(self, stderr: OutputWrapper) -> None:
         self.stderr = stderr
-        self.bar = (
-            tqdm(unit=" steps", bar_format="{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit} [{elapsed}<{remaining}]")
-            if (stderr.isatty())
-            else None
-        )
+        self.bar = tqdm(unit=" steps", bar_format=BAR) if stderr.isatty() else None
         self.stage, self.said_at = "", 0.0
 
     def __enter__(self) -> "_Progress":
@@ -133,7 +130,7 @@ class _Progress:
         elif run.stage != self.stage:
             self.stderr.write(f"{run.category.slug}: {run.stage}")
             self.said_at = time.monotonic()
-        elif time.monotonic() - self.said_at >= LINE_SECONDS and run.steps:
+        elif time.monotonic() - self.said_at >= LINE_SECONDS and run.stage == "finetune":
             self.stderr.write(f"{run.category.slug}: {run.stage}, {run.step:,} of {run.steps:,} steps in {run.seconds:.0f} s")
             self.said_at = time.monotonic()
         self.stage = run.stage
