@@ -36,11 +36,11 @@ MOST_WEIGHT = 8.0
 Report = Callable[[float], None]
 
 
-def _silent(_share: float) -> None:
+def silent(_share: float) -> None:
     pass
 
 
-def draw_samples(*, recipe: Recipe, report: Report = _silent) -> None:
+def draw_samples(*, recipe: Recipe, report: Report = silent) -> None:
     """Write samples.jsonl: what the model says before any filter, for its figures and for the judge to learn from.
 
     `report` is told the share that is done, every few seconds. Raises StepError, UnusableModelError, BackendError.
@@ -113,8 +113,8 @@ def as_long_as_people(machine: Sequence[str], human: Sequence[str], size: int) -
     return [min(weight, MOST_WEIGHT) for weight in weights]
 
 
-def draw_served(*, recipe: Recipe, report: Report = _silent) -> None:
-    """Write served.jsonl: what the game would have put into the pool, batch by batch.
+def draw_served(*, recipe: Recipe, report: Report = silent) -> int:
+    """Write served.jsonl: what the game would have put into the pool, batch by batch; return how many samples that took.
 
     Raises StepError, UnusableModelError, BackendError.
     """
@@ -142,6 +142,7 @@ def draw_served(*, recipe: Recipe, report: Report = _silent) -> None:
     if len(texts) < min(FEWEST, recipe.samples):
         raise StepError(f"{made} samples gave {len(texts)} texts for the pool: the model writes nothing that passes the filters")
     _write_texts(Path(recipe.out) / "served.jsonl", texts, writer.backend.likelihoods(texts, max_tokens=recipe.max_tokens))
+    return made
 
 
 def _report_batch(report: Report, before: float, size: float, share: float) -> None:

@@ -147,10 +147,3 @@ def test_a_card_tells_what_a_model_was_made_from_and_how_it_scores(trained: Reci
     assert f"{card['scores']['bits_per_byte']:.3f} bits per byte on 27 held-out tweets" in page
     assert f"| with a made-up word | {raw['made_up']:.1%} | 0.0% | 0.0% |" in page
     assert f"| length a tweet | {raw['profile']['length']:.2f} (AUC {raw['features']['length']:.2f}) |" in page
-
-
-def test_a_card_before_its_steps_is_refused_in_one_line(tmp_path: Path) -> None:
-    recipe = tmp_path / "recipe.toml"
-    recipe.write_text(f'name="n"\ncategory="c"\nbase="b"\nbase_name="b"\ncorpus="{tmp_path}"\nout="{tmp_path}"\n', encoding="utf-8")
-    with pytest.raises(CommandError, match=r"No such file or directory: '.*corpus\.json'"):
-        call_command("write_card", str(recipe))
