@@ -1,4 +1,5 @@
-// Fragments arrive the same for everybody who watches. Here: what did not change stays, focus comes back, and the state is told.
+// Fragments arrive the same for everybody who watches. Here: what did not change stays, open folds stay open, focus comes back,
+// and the state is told.
 const live = document.getElementById("live");
 const told = document.getElementById("told");
 let focused = "";
@@ -10,7 +11,9 @@ const tell = () => {
 
 addEventListener("htmx:wsBeforeMessage", () => { focused = document.activeElement?.id; });
 addEventListener("htmx:oobBeforeSwap", (event) => {
-  if (event.detail.target.isEqualNode(event.detail.fragment.firstElementChild)) event.preventDefault();
+  const { target, fragment } = event.detail;
+  for (const fold of target.querySelectorAll("details[open]")) fragment.getElementById(fold.id)?.setAttribute("open", "");
+  if (target.isEqualNode(fragment.firstElementChild)) event.preventDefault();
 });
 addEventListener("htmx:wsAfterMessage", () => {
   if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus({ preventScroll: true });

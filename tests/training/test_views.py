@@ -239,7 +239,7 @@ def test_a_stale_model_says_whose_tweets_were_withdrawn(moderator: Client, categ
             "It stops after the step it is at.",
         ),
         ({"state": "running", "device": "cpu", "lease_until": timezone.now()}, "Its worker stopped answering."),
-        ({"state": "failed", "stage": "finetune", "step": 5, "error": "the disk is full: make room"}, "the disk is full: make room"),
+        ({"state": "failed", "stage": "finetune", "step": 5, "error": "the disk is full: make room"}, "The disk is full: make room"),
         (
             {"state": "failed", "stage": "finetune", "step": 5, "error": "x"},
             "Nothing was registered, and the last checkpoint is kept. Train again",
