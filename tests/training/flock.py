@@ -8,7 +8,7 @@ from tests.training.conftest import SENTENCES
 TRAIN = [text for text in SENTENCES if is_for_training(fingerprint(text))]
 # Enough to go through every stage in seconds.
 KNOBS = {"name": "tiny", "device": "cpu", "block": 64, "batch": 4, "epochs": 8, "checks": 1, "rate": 2e-2, "max_tokens": 48}
-KNOBS |= {"samples": 25, "judge_samples": 60}
+KNOBS |= {"samples": 10, "judge_samples": 600}
 
 
 def add_flock(slug: str, *, active: bool = True) -> Category:
