@@ -34,6 +34,7 @@ KNOBS = (
     Knob("temperature", "Temperature", "Of what it writes: lower is tamer.", 0.1, 2),
     Knob("topp", "Top-p", "Writes with the likeliest tokens up to that share.", 0.05, 1),
     Knob("topk", "Top-k", "And with no more of them than that.", 1, 100_000),
+    Knob("candidates", "Candidates", "Texts for each one that is served: the judge takes one.", 1, 64),
     Knob("seed", "Seed", "Another one gives another model.", 0, 2**31 - 1),
 )
 _TYPES = {field.name: (field.type, field.default) for field in fields(Recipe)}

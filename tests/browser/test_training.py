@@ -1,7 +1,7 @@
 """Moderators train: what they see arrive, press, and can always come back to."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -74,7 +74,7 @@ def work(game: Stack) -> Callable[..., None]:
 
 
 @pytest.fixture
-def maud(open_page: Open, work: Callable[..., None]) -> Iterator[Callable[..., Page]]:
+def maud(open_page: Open, work: Callable[..., None]) -> Callable[..., Page]:
     """Return a function that opens a page of a moderator, on a device of hers."""
 
     def open_signed_in(path: str = "/training/", **options: Any) -> Page:

@@ -6,9 +6,9 @@ from django.test import Client
 from game.accounts.roles import MODERATOR, TEACHER
 
 
-def client_of(name: str, **options: bool) -> Client:
+def client_of(name: str, enforce_csrf_checks: bool = False) -> Client:
     """Return the browser of somebody signed in as `name`, which is a role or a player's name; `anonymous` is nobody."""
-    client = Client(**options)
+    client = Client(enforce_csrf_checks=enforce_csrf_checks)
     if name != "anonymous":
         user, new = User.objects.get_or_create(username=name)
         if new and name in (MODERATOR, TEACHER):
