@@ -26,6 +26,8 @@ CHUNK = 256
 # otherwise, and some more for a small batch.
 CANDIDATES = 2
 SPARE = 20
+# By which the judge's log ratios are multiplied, unless the card says otherwise.
+SHARPNESS = 1.0
 # Writing stops short of that rather than draw more samples for each text that should pass.
 MAX_SAMPLES_PER_TEXT = 6
 
@@ -89,7 +91,9 @@ def write(
         if writer.judge:
             harvest.log_ratios += writer.judge.log_ratios(passed, writer.backend.likelihoods(passed, max_tokens=sampling.max_tokens))
         after_chunk(min(len(harvest.passed) / enough, 1.0))
-    harvest.chosen = rules.choose(harvest.passed, writer.knowledge.lengths, wanted, rng, harvest.log_ratios)
+    sharpness = float(settings.get("sharpness", SHARPNESS))
+    log_ratios = [sharpness * ratio for ratio in harvest.log_ratios]
+    harvest.chosen = rules.choose(harvest.passed, writer.knowledge.lengths, wanted, rng, log_ratios)
     harvest.dropped[Drop.UNLIKE if writer.judge else Drop.LENGTH] = len(harvest.passed) - len(harvest.chosen)
     return harvest
 

@@ -15,7 +15,7 @@ from training.runs import write_recipe
 from training.steps.recipe import Recipe, StepError, make_recipe
 
 # What may differ without training the model anew.
-SETTINGS = ("topk", "topp", "temperature", "max_tokens", "candidates", "judge_samples", "judge_trust")
+SETTINGS = ("topk", "topp", "temperature", "max_tokens", "candidates", "sharpness", "judge_samples", "judge_trust")
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,14 @@ def test_fewer_candidates_let_a_judge_do_less() -> None:
     assert shares[0] + 15 < shares[2]
 
 
+def test_a_sharper_judge_leaves_less_to_chance() -> None:
+    # With eleven times as many candidates as are wanted, loud ones would do for all of them.
+    shares = [loud(written(EVEN, candidates=11, sharpness=sharpness)) for sharpness in (0, 1, 2, 9)]
+    assert shares == sorted(shares)
+    assert 4 <= shares[0] <= 16
+    assert shares[3] == 100
+
+
 def test_what_was_not_chosen_is_counted_with_its_reason() -> None:
     for judge, reason in ((None, Drop.LENGTH), (EVEN, Drop.UNLIKE)):
         harvest = written(judge, candidates=3)

@@ -135,7 +135,7 @@ def test_a_card_tells_what_a_model_was_made_from_and_how_it_scores(trained: Reci
     assert (card["name"], card["version"], card["category"], card["base"]) == ("tiny", 1, "birds", "random weights")
     assert card["corpus_sha256"] == corpus["sha256"]
     assert card["base_sha256"] == json.loads((Path(trained.out) / "tuned" / "training.json").read_text())["base_sha256"]
-    assert card["sampling"] == {"topk": 200, "topp": 0.95, "temperature": 1.0, "max_tokens": 48, "candidates": 2}
+    assert card["sampling"] == {"topk": 200, "topp": 0.95, "temperature": 1.0, "max_tokens": 48, "candidates": 2, "sharpness": 2.0}
     assert card["recipe"]["rate"] == 0.02
     raw, served, human = (card["scores"][kind] for kind in ("raw", "served", "human"))
     # The held-out sentences have no word that the others lack; of eight words they are all new.

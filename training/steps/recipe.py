@@ -65,6 +65,7 @@ class Recipe:
 
     # selection: of so many texts that pass the filters the judge chooses one
     candidates: int = 6
+    sharpness: float = 2.0  # how much the judge's odds decide: 0 not at all; above 1 makes up for few candidates
     judge_samples: int = 12_000  # that the judge learns from, before the filters; 0: no judge, only lengths are chosen
     judge_trust: float = 30.0  # in n-grams seen few times: the inverse of the penalty (C of scikit-learn)
 
@@ -73,7 +74,7 @@ class Recipe:
 
     @property
     def sampling(self) -> dict[str, int | float]:
-        return {key: getattr(self, key) for key in ("topk", "topp", "temperature", "max_tokens", "candidates")}
+        return {key: getattr(self, key) for key in ("topk", "topp", "temperature", "max_tokens", "candidates", "sharpness")}
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -115,7 +116,7 @@ _LIMITS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "device": (lambda value: value in DEVICES, f"one of {', '.join(DEVICES)}"),
     **dict.fromkeys(("version", "layers", "width", "heads", "epochs", "batch", "checks", "patience", "max_tokens", "candidates"), _COUNT),
     "block": (lambda value: value >= 8, "8 or more"),
-    **dict.fromkeys(("at_once", "topk", "rate", "matrix_rate", "weight_decay", "judge_samples"), _NOT_NEGATIVE),
+    **dict.fromkeys(("at_once", "topk", "rate", "matrix_rate", "weight_decay", "judge_samples", "sharpness"), _NOT_NEGATIVE),
     **dict.fromkeys(("clip", "temperature", "judge_trust"), _POSITIVE),
     **dict.fromkeys(("warmup", "floor", "dropout"), _SHARE),
     "held_back": (lambda value: 0 < value < 1, "between 0 and 1"),
