@@ -123,9 +123,11 @@ def _activate(model: ModelVersion, action: str, by: User | None, reason: str) ->
         if model.state == _State.ACTIVE:
             raise PromotionError(f"{model} is active already.")
         try:
-            read_card(model.folder)
+            card = read_card(model.folder)
         except UnusableModelError as error:
             raise PromotionError(str(error)) from error
+        if (card.name, card.version) != (model.name, model.version):  # a shipped model's folder gets the next version
+            raise PromotionError(f"{model.folder} holds {card.name} v{card.version} by now, not {model}.")
         for active in ModelVersion.objects.filter(category=model.category_id, state=_State.ACTIVE):
             _change(active, _State.RETIRED, _Action.REPLACEMENT, by, f"by {model}")
         _change(model, _State.ACTIVE, action, by, reason)

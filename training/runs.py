@@ -21,6 +21,7 @@ from django.db import InterfaceError, OperationalError, connection
 from game.embedded.disk import describe_full_disk, is_full
 from game.embedded.processes import end_orphan, last_line, spawn, stop
 from generation.backends.base import BackendError, UnusableModelError
+from generation.versions import STARTER_BASE
 from training import measuring, rules, services
 from training.cards import write_card
 from training.corpora import NoCorpusError, export_corpus
@@ -161,10 +162,16 @@ def write_recipe(path: Path, recipe: Recipe) -> None:
     path.write_text("".join(lines), encoding="utf-8")
 
 
+# Of the shipped base's corpus.
+STARTER_LANGUAGE = "en"
+
+
 def _export_corpus(job: Job) -> None:
-    base = services.folder_of_base(job.recipe.base)
-    words = base / "words.bin" if base and (base / "words.bin").exists() else None
-    corpus = export_corpus(category=job.claim.run.category, out=Path(job.recipe.corpus), base_words=words)
+    category, base = job.claim.run.category, services.folder_of_base(job.recipe.base)
+    # A base from elsewhere knows more words than any list of ours: those of the shipped one stand for them.
+    places = [folder / "words.bin" for folder in (base, STARTER_BASE if category.language == STARTER_LANGUAGE else None) if folder]
+    words = next((path for path in places if path.exists()), None)
+    corpus = export_corpus(category=category, out=Path(job.recipe.corpus), base_words=words)
     if problem := rules.what_a_corpus_lacks(corpus["train"], corpus["heldout"]):
         raise TrainingError(f"{job.recipe.category} {problem}")
 

@@ -87,7 +87,7 @@ def recipe_of(run: TrainingRun, *, version: int) -> Recipe:
     """Return the whole recipe of a run; raises TrainingError."""
     places = {"category": run.category.slug, "base": run.base, "corpus": str(run.path / "corpus"), "out": str(run.path)}
     # A card shall not tell where folders lie on this machine.
-    base_name = Path(run.base).name if folder_of_base(run.base) else run.base
+    base_name = Path(run.base).name if run.base != "starter" and folder_of_base(run.base) else run.base
     return _recipe({"base_name": base_name} | run.recipe | places | {"version": version})
 
 

@@ -110,6 +110,14 @@ def test_a_model_whose_folder_is_gone_is_not_promoted(register: Register, catego
     assert states(category) == {1: "active", 2: "candidate"}
 
 
+def test_a_model_whose_folder_holds_the_next_version_is_not_promoted(register: Register, category: Category) -> None:
+    first, _ = register(version=1), register(version=2)
+    path = first.folder / "card.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"version": 1', '"version": 3'), encoding="utf-8")
+    with pytest.raises(PromotionError, match=r"holds tiny v3 by now, not tiny v1\.$"):
+        promote_model(model_version=first, by=None)
+
+
 def test_an_active_model_is_not_promoted_again(model: ModelVersion) -> None:
     with pytest.raises(PromotionError, match=r"^tiny v1 is active already\.$"):
         promote_model(model_version=model, by=None)
