@@ -173,7 +173,9 @@ def claim_batch(*, batch_id: int) -> Claim | None:
     """Claim a batch that waits or was abandoned; None if it is done, failed, somebody else's, or its model is not active."""
     token = uuid4()
     free = Q(state=Batch.State.PENDING) | Q(state=Batch.State.RUNNING, lease_until__lt=Now())
-    won = Batch.objects.filter(free, pk=batch_id, tries__lt=MAX_TRIES, model_version__state=ModelVersion.State.ACTIVE).update(
+    # Not by a join: that puts every condition into a subquery, which PostgreSQL does not look at again after a wait.
+    active = ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE)
+    won = Batch.objects.filter(free, pk=batch_id, tries__lt=MAX_TRIES, model_version__in=active).update(
         state=Batch.State.RUNNING, tries=F("tries") + 1, claimed_by=token, lease_until=_lease()
     )
     return Claim(Batch.objects.select_related("model_version__category", "model_version__author").get(pk=batch_id), token) if won else None
