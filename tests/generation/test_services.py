@@ -1,7 +1,7 @@
 """Batches on a real PostgreSQL, with the shipped model: claimed once, written once, given up in the end."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -219,6 +219,9 @@ class Parrot:
 
     def generate(self, *, count: int, sampling: object) -> list[Sample]:
         return [Sample(self.texts[i % len(self.texts)], True) for i in range(count)]
+
+    def likelihoods(self, texts: Sequence[str], *, max_tokens: int) -> list[float]:
+        return [-3.0] * len(texts)
 
 
 def test_what_the_pool_or_the_batch_holds_already_is_a_duplicate(batch: Batch, category: Category, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,9 +49,7 @@ def test_its_words_and_marks_travel_with_it(coast: Category, geese: Category, tm
     assert marks == learned(map(fingerprint, [*OTHERS, TRAIN[0]])).to_bytes()
 
 
-def test_a_text_of_two_categories_is_written_once_and_a_withdrawn_one_not_at_all(
-    coast: Category, geese: Category, tmp_path: Path
-) -> None:
+def test_a_text_of_two_categories_is_written_once_and_a_withdrawn_one_not_at_all(coast: Category, geese: Category, tmp_path: Path) -> None:
     Tweet.objects.filter(category=coast, text=OTHERS[0]).update(status=Status.WITHDRAWN)
     harbour = Category.objects.create(slug="harbour", name="Harbour")
     add(harbour, OTHERS, handle="ida")
