@@ -63,11 +63,21 @@ def test_its_card_is_complete_and_of_the_committed_recipe(folder: Path) -> None:
     assert len(bytes.fromhex(card["corpus_sha256"])) == 32
     assert card["corpus"]["train"] > card["corpus"]["heldout"] > 900
     scores = card["scores"]
-    # The base alone has 1.72 on its own held-out tweets.
+    # The base alone has 1.68 on its own held-out tweets.
     assert 1.2 < scores["bits_per_byte"] < 1.5
-    assert scores["copied"] < scores["copied_human"]
-    assert scores["made_up_human"] < scores["made_up"] < 0.6
     assert f"{scores['bits_per_byte']:.3f}" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+@shipped
+def test_what_it_serves_is_as_hard_to_tell_as_its_card_must_say(folder: Path) -> None:
+    scores = json.loads((folder / "card.json").read_text(encoding="utf-8"))["scores"]
+    served, human = scores["served"], scores["human"]
+    assert served["samples"] == human["samples"] > 900
+    assert served["ngram_auc"] <= 0.70
+    assert 0.40 <= served["likelihood_auc"] <= 0.65
+    assert served["made_up"] <= human["made_up"] + 0.02
+    assert served["copied"] == 0
+    assert max(served["features"].values()) <= 0.58
 
 
 @shipped
