@@ -16,7 +16,7 @@ from tests.training.people import client_of
 from training.models import TrainingRun
 from training.topics import TRAINING
 
-pytestmark = [pytest.mark.django_db(transaction=True, serialized_rollback=True), pytest.mark.usefixtures("redis")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis")]
 
 
 def cookie_of(name: str) -> str:
