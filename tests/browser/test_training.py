@@ -23,7 +23,7 @@ from generation.versions import promote_model, register_model
 from tests.generation.conftest import copy_model
 
 User.objects.create_user("maud", password={password!r}).groups.add(Group.objects.get(name="moderator"))
-starlings = Category.objects.create(slug="starlings", name="Starlings", active=False)
+starlings = Category.objects.create(slug="starlings", name="Wire starlings", active=False)
 ada = get_author(kind=Kind.HUMAN, platform="twitter", handle="ada_starling", name="Ada")
 texts = [f"Starling number {{number}} sat on the wire and whistled at the milkman." for number in range(400)]
 add_tweets(category=starlings, status=Status.APPROVED, tweets=[NewTweet(ada, text) for text in texts])
@@ -97,7 +97,7 @@ def sign_in(page: Page, path: str = "/training/") -> None:
 def start(page: Page, game: Stack) -> int:
     """Start a run, and return its number."""
     page.goto("/training/")
-    page.get_by_label("Category").select_option("Starlings")
+    page.get_by_label("Category").select_option("Wire starlings")
     page.get_by_label("Base model").fill(str(game.var / "base"))
     page.get_by_role("button", name="Train", exact=True).click()
     page.wait_for_url("**/training/*/")
@@ -170,10 +170,10 @@ def test_promotion_rollback_and_retirement_are_seen_by_others_at_once(maud) -> N
     mine, hers = maud(), maud()
     for page in (mine, hers):
         expect(page.locator("#live")).to_have_text("Live")
-    group = hers.get_by_role("region", name="Starlings")
+    group = hers.get_by_role("region", name="Wire starlings (starlings)")
     mine.get_by_label("Why?").fill("reads like a person")
     mine.get_by_role("button", name="Promote tiny v3").click()
-    expect(mine.get_by_text("tiny v3 writes for Starlings from now on.")).to_be_visible()
+    expect(mine.get_by_text("tiny v3 writes for Wire starlings from now on.")).to_be_visible()
     expect(group.get_by_role("article", name="tiny v3")).to_contain_text("Writes now")
     expect(hers.locator(".event").first).to_contain_text("tiny v3: promotion, candidate → active")
     expect(hers.locator(".event").first).to_contain_text("reads like a person")
@@ -201,7 +201,7 @@ def tab_to(page: Page, name: str) -> None:
 def test_a_run_is_started_and_cancelled_by_keys_alone(maud, game: Stack) -> None:
     page = maud()
     tab_to(page, "Category")
-    page.keyboard.type("Starlings")
+    page.keyboard.type("Wire starlings")
     tab_to(page, "Base model")
     page.keyboard.press("Control+A")
     page.keyboard.type(str(game.var / "base"))
@@ -232,7 +232,7 @@ def test_focus_and_an_open_fold_outlive_what_arrives(maud, work, game: Stack) ->
     run = start(page, game)
     page.goto("/training/")
     expect(page.locator("#live")).to_have_text("Live")
-    page.locator("#models-list summary").click()
+    page.locator("#retired-starlings summary").click()
     # What opens by a click may push what is below it.
     page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 100))).then(() => { shifts.length = 0; })")
     link = page.get_by_role("link", name=f"Run {run}")
@@ -240,7 +240,7 @@ def test_focus_and_an_open_fold_outlive_what_arrives(maud, work, game: Stack) ->
     work(run, step=10)
     expect(page.get_by_role("progressbar", name=f"Learning, run {run}")).to_have_attribute("value", "10")
     expect(link).to_be_focused()
-    expect(page.locator("#models-list details")).to_have_attribute("open", "")
+    expect(page.locator("#retired-starlings")).to_have_attribute("open", "")
     work(run, end={"state": "cancelled"})
     expect(page.locator(".run-line").first).to_contain_text("Cancelled")
     assert page.evaluate("shifts") == []
@@ -288,7 +288,7 @@ def test_no_page_of_training_has_an_accessibility_fault_or_scrolls_sideways(
 def test_without_scripts_a_run_is_started_seen_and_cancelled(open_page: Open, work, game: Stack) -> None:
     page = open_page("/", java_script_enabled=False, **DESK)
     sign_in(page)
-    page.get_by_label("Category").select_option("Starlings")
+    page.get_by_label("Category").select_option("Wire starlings")
     page.get_by_label("Base model").fill(str(game.var / "base"))
     page.get_by_role("button", name="Train", exact=True).click()
     run = int(page.url.rstrip("/").rpartition("/")[2])

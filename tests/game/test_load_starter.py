@@ -78,7 +78,7 @@ def test_a_second_run_needs_no_network_and_changes_nothing(index: Path, django_a
     before = list(Tweet.objects.order_by("pk").values_list("pk", "text"))
     for file in index.iterdir():
         file.unlink()
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(22):
         call_command("load_starter")
     assert list(Tweet.objects.order_by("pk").values_list("pk", "text")) == before
     assert ModelVersion.objects.count() == 2
