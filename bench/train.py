@@ -16,6 +16,7 @@ from training.steps.files import write_json, write_texts
 from training.steps.recipe import Recipe
 
 if TYPE_CHECKING:
+    from training.steps.base_models import Base
     from training.steps.packing import Block
 
 # The shape and the batch of the shipped models; texts are random, their length is that of tweets.
@@ -70,7 +71,7 @@ def _bare(recipe: Recipe) -> float:
     optimizer = torch.optim.AdamW(base.model.parameters(), lr=recipe.rate, fused=True)
     seconds = []
     base.model.train()
-    for blocks in _batches(recipe):
+    for blocks in _batches(base, recipe):
         start = time.perf_counter()
         with torch.autocast("cpu", torch.bfloat16):
             loss = base.model(**collate(blocks, block=recipe.block, filler=base.end), use_cache=False).loss
@@ -82,12 +83,10 @@ def _bare(recipe: Recipe) -> float:
     return median(seconds[1:])
 
 
-def _batches(recipe: Recipe) -> "list[list[Block]]":
-    from training.steps.base_models import load_base
+def _batches(base: "Base", recipe: Recipe) -> "list[list[Block]]":
     from training.steps.files import read_texts
     from training.steps.packing import blocks_of_all_epochs, encode, hold_back
 
-    base = load_base(recipe)
     texts, _ = hold_back(read_texts(Path(recipe.corpus) / "train.jsonl"), recipe)
     blocks = blocks_of_all_epochs(encode(texts, base.text_tokenizer, base.start, base.end, recipe.block), recipe, packed=True)
     return [blocks[at : at + recipe.batch] for at in range(0, len(blocks), recipe.batch)]

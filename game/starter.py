@@ -14,7 +14,7 @@ from django.db import transaction
 from game.pool.models import Category, Kind, Status, Tweet
 from game.pool.services import get_author
 from generation.models import ModelVersion
-from generation.services import register_starter_models
+from generation.versions import register_starter_models
 from scraping.rules import Cleaning, Drop
 from scraping.services import ImportReport, import_file
 

@@ -21,37 +21,7 @@ from generation import rules
 from generation.backends.base import BackendError
 from generation.models import Batch, ModelVersion
 from generation.rules import Drop, Stock
-from generation.versions import (
-    PromotionError,
-    StaleModel,
-    model_before,
-    promote_model,
-    register_model,
-    register_starter_models,
-    retire_model,
-    roll_back,
-    stale_models,
-)
 from generation.writing import Harvest, load_writer, write
-
-# The services on model versions have a module of their own.
-__all__ = [
-    "Claim",
-    "LostClaimError",
-    "PromotionError",
-    "StaleModel",
-    "claim_batch",
-    "create_batch",
-    "keep_pool_ready",
-    "model_before",
-    "promote_model",
-    "register_model",
-    "register_starter_models",
-    "retire_model",
-    "roll_back",
-    "run_batch",
-    "stale_models",
-]
 
 MAX_TRIES = 3
 # After these a batch is tried again (SystemExit: its worker was told to stop); anything else fails it at once.

@@ -13,7 +13,7 @@ from django.db.models import Max
 from generation.folders import read_learned
 from generation.models import ModelVersion
 from generation.rules import RUN_BYTES, HashedSet
-from generation.services import PromotionError, promote_model, register_model, stale_models
+from generation.versions import PromotionError, promote_model, register_model, stale_models
 from training import rules
 from training.models import TrainingRun
 from training.services import RunClaim, folder_of_base

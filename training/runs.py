@@ -1,7 +1,6 @@
 """A training run, stage by stage: each hands its files to the next, and one whose files are there is not repeated."""
 
 import errno
-import json
 import os
 import re
 import signal
@@ -11,8 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from importlib.util import find_spec
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.conf import settings
@@ -29,7 +27,7 @@ from training.models import TrainingRun
 from training.progress import ProgressTail
 from training.registration import is_moved, next_version, register
 from training.services import LostRunError, RunClaim, TrainingError
-from training.steps.recipe import Recipe, StepError, load_recipe
+from training.steps.recipe import Recipe, StepError, load_recipe, write_recipe
 
 # A step that is told to stop writes a checkpoint first.
 STOP_SECONDS = 20.0
@@ -156,12 +154,6 @@ class Job:
         return last_line(log)
 
 
-def write_recipe(path: Path, recipe: Recipe) -> None:
-    """Write a whole recipe as TOML; its strings, numbers, true and false are spelled as in JSON."""
-    lines = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in asdict(recipe).items())
-    path.write_text("".join(lines), encoding="utf-8")
-
-
 # Of the shipped base's corpus.
 STARTER_LANGUAGE = "en"
 
@@ -259,7 +251,7 @@ def run_training(
 
 
 def _go_through(claim: RunClaim, pulse: Pulse, should_stop: Callable[[], bool], tell: Callable[[TrainingRun], None]) -> None:
-    if find_spec("torch") is None or find_spec("transformers") is None:
+    if not services.can_train_here():
         raise TrainingError("torch is not installed: sh requirements/install.sh train")
     job = Job(claim, pulse, should_stop, tell)
     for stage in STAGES:

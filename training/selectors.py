@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import datetime, timedelta
-from importlib.util import find_spec
 from typing import Any
 
 from django.db.models import QuerySet
@@ -31,11 +30,6 @@ ODD_WAIT = timedelta(seconds=30)
 _NAMES = ("name", "base_name", "note")
 
 _State = TrainingRun.State
-
-
-def can_train_here() -> bool:
-    """Say whether what training needs is installed, without importing it."""
-    return find_spec("torch") is not None and find_spec("transformers") is not None
 
 
 def read_list(*, now: datetime) -> dict[str, Any]:

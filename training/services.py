@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -41,6 +42,11 @@ class BusyError(TrainingError):
 
 class LostRunError(Exception):
     """Somebody else took a run over while this process worked on it, or it is over."""
+
+
+def can_train_here() -> bool:
+    """Say whether what training needs is installed, without importing it."""
+    return find_spec("torch") is not None and find_spec("transformers") is not None
 
 
 def start_run(

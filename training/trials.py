@@ -11,8 +11,7 @@ from typing import Any
 
 from training.cards import write_card
 from training.measuring import Report, draw_samples, draw_served, silent, write_features
-from training.runs import write_recipe
-from training.steps.recipe import Recipe, StepError, make_recipe
+from training.steps.recipe import Recipe, StepError, make_recipe, write_recipe
 
 # What may differ without training the model anew.
 SETTINGS = ("topk", "topp", "temperature", "max_tokens", "candidates", "sharpness", "judge_samples", "judge_trust")

@@ -22,7 +22,7 @@ from generation.versions import PromotionError, promote_model, retire_model, rol
 from training import selectors
 from training.forms import BASES, TrainForm, values_of
 from training.models import TrainingRun
-from training.services import TrainingError, cancel_run, start_run
+from training.services import TrainingError, can_train_here, cancel_run, start_run
 from training.topics import ALL_RUNS, PERMISSION, TRAINING
 
 View = Callable[..., HttpResponse]
@@ -43,7 +43,7 @@ def _user(request: HttpRequest) -> User:
 @limited("RATE_TRAINING")
 def index(request: HttpRequest) -> HttpResponse:
     """Show runs, models and history, and start a run: moderators may. With `?from=RUN`, fill in the form as for that run."""
-    able = selectors.can_train_here()
+    able = can_train_here()
     if request.method == "POST":
         form = TrainForm(request.POST)
         if able and form.is_valid():

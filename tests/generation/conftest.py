@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from game.pool.models import Category
-from generation import services
+from generation import services, versions
 from generation.models import Batch, ModelVersion
 from generation.versions import STARTER
 
@@ -37,7 +37,7 @@ def register(category: Category, tmp_path: Path) -> Callable[..., ModelVersion]:
     def make(spoil: Callable[[Path], object] = lambda folder: None, **card: Any) -> ModelVersion:
         folder = copy_model(tmp_path / f"model-{ModelVersion.objects.count()}", **card)
         spoil(folder)
-        return services.promote_model(model_version=services.register_model(category=category, folder=folder), by=None)
+        return versions.promote_model(model_version=versions.register_model(category=category, folder=folder), by=None)
 
     return make
 

@@ -14,12 +14,13 @@ from django.utils import timezone
 
 from game.pool.models import Author, Category, Kind, Split, Status, Tweet
 from game.pool.services import NewTweet, add_tweets, get_author
-from generation import services, writing
+from generation import services, versions, writing
 from generation.backends.base import BackendError, Sample, UnusableModelError
 from generation.folders import read_knowledge
 from generation.models import Batch, ModelVersion
 from generation.rules import Drop
-from generation.services import LostClaimError, claim_batch, keep_pool_ready, register_model, run_batch
+from generation.services import LostClaimError, claim_batch, keep_pool_ready, run_batch
+from generation.versions import register_model
 from tests.generation.conftest import SHIPPED, copy_model
 
 NOW = timezone.now()
@@ -257,7 +258,7 @@ def test_a_new_version_takes_over_and_the_old_one_retires(model: ModelVersion, r
 
 def test_a_shipped_model_is_registered_by_its_place_in_the_repository(db: None) -> None:
     category = Category.objects.create(slug="donald-trump", name="Donald Trump")
-    (model,) = services.register_starter_models()
+    (model,) = versions.register_starter_models()
     assert (model.category, model.path, model.folder) == (category, "generation/starter/donald-trump", SHIPPED)
     assert model.corpus_sha256 == json.loads((SHIPPED / "card.json").read_text())["corpus_sha256"]
 

@@ -21,19 +21,8 @@ from generation import services, versions
 from generation.backends.base import UnusableModelError
 from generation.models import Batch, Corpus, CorpusEntry, ModelEvent, ModelVersion
 from generation.rules import learned
-from generation.services import (
-    LostClaimError,
-    PromotionError,
-    create_batch,
-    keep_pool_ready,
-    model_before,
-    promote_model,
-    register_model,
-    retire_model,
-    roll_back,
-    run_batch,
-    stale_models,
-)
+from generation.services import LostClaimError, create_batch, keep_pool_ready, run_batch
+from generation.versions import PromotionError, model_before, promote_model, register_model, retire_model, roll_back, stale_models
 from tests.generation.conftest import copy_model
 
 NOW = timezone.now()
@@ -256,15 +245,15 @@ def test_a_shipped_model_writes_at_once_but_does_not_oust_one_that_was_trained_h
 ) -> None:
     monkeypatch.setattr(versions, "STARTER", tmp_path / "shipped")
     copy_model(tmp_path / "shipped" / "starlings")
-    (shipped,) = services.register_starter_models()
+    (shipped,) = versions.register_starter_models()
     assert shipped.state == "active"
     trained = register_model(category=category, folder=copy_model(tmp_path / "trained", name="mine"))
     promote_model(model_version=trained, by=None)
     card = tmp_path / "shipped" / "starlings" / "card.json"
     card.write_text(card.read_text().replace('"version": 1', '"version": 2'))
-    (newer,) = services.register_starter_models()
+    (newer,) = versions.register_starter_models()
     assert (newer.version, newer.state) == (2, "candidate")
-    assert services.register_starter_models() == [newer]
+    assert versions.register_starter_models() == [newer]
     trained.refresh_from_db()
     assert trained.state == "active"
 

@@ -22,13 +22,13 @@ SETTINGS = {
 PROMOTE = """
 from pathlib import Path
 from game.pool.models import Category
-from generation.services import promote_model, register_model
+from generation.versions import promote_model, register_model
 promote_model(model_version=register_model(category=Category.objects.get(slug={slug!r}), folder=Path({folder!r})), by=None)
 """
 REGISTER = """
 from pathlib import Path
 from game.pool.models import Category
-from generation.services import promote_model, register_model
+from generation.versions import promote_model, register_model
 category = Category.objects.create(slug={slug!r}, name="Starlings")
 promote_model(model_version=register_model(category=category, folder=Path({folder!r})), by=None)
 """

@@ -211,7 +211,7 @@ def test_a_base_that_is_not_there_or_has_no_tokenizer_is_refused(birds: Category
 def test_without_torch_the_line_says_how_to_install_it(
     birds: Category, base: Path, recipe_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "find_spec", lambda name: None)
+    monkeypatch.setattr("training.services.find_spec", lambda name: None)
     assert complaint("--recipe", recipe_file, "--base", base) == "start: torch is not installed: sh requirements/install.sh train."
     assert TrainingRun.objects.get().state == "failed"
 

@@ -10,8 +10,7 @@ from shutil import copytree
 import pytest
 from django.core.management import CommandError, call_command
 
-from training.runs import write_recipe
-from training.steps.recipe import Recipe, StepError
+from training.steps.recipe import Recipe, StepError, write_recipe
 from training.trials import with_settings
 
 

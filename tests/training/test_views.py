@@ -16,7 +16,7 @@ from generation.models import Corpus, CorpusEntry, ModelEvent, ModelVersion
 from generation.versions import promote_model, register_model
 from tests.generation.conftest import copy_model
 from tests.training.people import client_of
-from training import selectors
+from training import views
 from training.models import TrainingRun
 
 PAGES = ["/training/", "/training/{run}/", "/training/models/{model}/retire/"]
@@ -138,7 +138,7 @@ def test_where_the_packages_are_missing_the_page_says_which_command_installs_the
     moderator: Client, category: Category, monkeypatch
 ) -> None:
     assert "requirements/install.sh" not in words_of(moderator.get("/training/"))
-    monkeypatch.setattr(selectors, "can_train_here", lambda: False)
+    monkeypatch.setattr(views, "can_train_here", lambda: False)
     page = moderator.get("/training/").content.decode()
     assert "sh requirements/install.sh train" in page
     assert '<button class="button" disabled aria-describedby="missing">Train</button>' in page

@@ -47,8 +47,7 @@ class Model:
         self.start, self.end = config["bos_token"], config["eos_token"]
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.encode_special_tokens = True
-        kind, _, index = device.partition(":")
-        self.generator = ctranslate2.Generator(str(folder), device=kind, device_index=int(index or 0))
+        self.generator = ctranslate2.Generator(str(folder), device=device)
 
     def log_probabilities(self, texts: list[str], block: int) -> list[list[float]]:
         """Give the natural log-probability of each token of each text, its end included."""

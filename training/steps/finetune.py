@@ -135,7 +135,8 @@ def finetune(recipe: Recipe) -> None:
         )
         tuner.remove_callback(PrinterCallback)
         try:
-            tuner.train(resume_from_checkpoint=str(last) if last else None)
+            with watcher:
+                tuner.train(resume_from_checkpoint=str(last) if last else None)
             break
         except torch.OutOfMemoryError as error:
             if at_once == 1:

@@ -1,5 +1,6 @@
 """A recipe: every knob of a model's training, with its default."""
 
+import json
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -84,6 +85,12 @@ def load_recipe(path: Path) -> Recipe:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise StepError(f"{path}: {error}") from error
     return make_recipe(values, str(path))
+
+
+def write_recipe(path: Path, recipe: Recipe) -> None:
+    """Write a whole recipe as TOML; its strings, numbers, true and false are spelled as in JSON."""
+    lines = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in asdict(recipe).items())
+    path.write_text("".join(lines), encoding="utf-8")
 
 
 def make_recipe(values: Mapping[str, Any], where: str) -> Recipe:

@@ -53,7 +53,7 @@ def _read(line: str) -> dict[str, Any] | None:
 
 
 class Watcher(TrainerCallback):
-    """Passes on what the Trainer tells, and on SIGINT or SIGTERM has it checkpoint and stop after the step."""
+    """Passes on what the Trainer tells; entered, it answers SIGINT and SIGTERM by a checkpoint and a stop after the step."""
 
     def __init__(self, base: Base, recipe: Recipe, file: ProgressFile, *, seconds: float) -> None:
         self.base, self.recipe, self.file = base, recipe, file
@@ -70,10 +70,18 @@ class Watcher(TrainerCallback):
             raise KeyboardInterrupt
         self.stopped = True
 
+    def __enter__(self) -> "Watcher":
+        self.handlers = {signum: signal.signal(signum, self.stop) for signum in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for signum, handler in self.handlers.items():
+            signal.signal(signum, handler)
+        if self.bar is not None:
+            self.bar.close()
+
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc=self.recipe.category, unit="step", disable=None)
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(signum, self.stop)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.bar.update()
@@ -98,8 +106,3 @@ class Watcher(TrainerCallback):
         if self.file.writes:
             texts = write_texts_of(self.base, self.recipe, [[self.base.start]] * SHOWN, seed=state.global_step)
             self.file.add(step=state.global_step, samples=texts)
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.bar.close()
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(signum, signal.SIG_DFL if signum == signal.SIGTERM else signal.default_int_handler)

@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from generation.models import ModelVersion
-from generation.services import PromotionError, promote_model
+from generation.versions import PromotionError, promote_model
 
 
 class Command(BaseCommand):

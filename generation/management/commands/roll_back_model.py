@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from game.pool.models import Category
-from generation.services import PromotionError, roll_back
+from generation.versions import PromotionError, roll_back
 
 
 class Command(BaseCommand):

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from generation.services import stale_models
+from generation.versions import stale_models
 
 
 class Command(BaseCommand):

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from training.runs import write_recipe
 from training.steps.files import read_json, read_texts
-from training.steps.recipe import Recipe, StepError
+from training.steps.recipe import Recipe, StepError, write_recipe
 
 TORCHRUN = ("torch.distributed.run", "--nproc-per-node", "2", "-m")
 

@@ -8,9 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.training.conftest import TRAIN
-from training.runs import write_recipe
 from training.steps.files import read_json
-from training.steps.recipe import Recipe
+from training.steps.recipe import Recipe, write_recipe
 
 MAKE = """
 import sys
