@@ -22,6 +22,7 @@ FALSE = {"false", "0", "no", "off"}
 # django-ratelimit's own pattern lets 0 through, and anything behind a good beginning.
 RATE = re.compile(r"[1-9][0-9]*/([1-9][0-9]*[smhd]?|[smhd])")
 HOST = re.compile(r"\*|\.?[\w-]+(\.[\w-]+)*|\[[0-9A-Fa-f:.]+\]")
+PROXY_SCHEMES = {"http", "socks5", "socks5h"}
 ORIGIN = re.compile(r"https?://[^/\s]+")
 
 
@@ -102,6 +103,28 @@ def origins(name: str) -> list[str]:
     for origin in found:
         if not ORIGIN.fullmatch(origin):
             raise refuse(name, origin, "a scheme and a host, as in https://play.example.org")
+    return found
+
+
+def address(name: str, default: str) -> str:
+    """Return the address of a server, without a slash at its end; `default` may be empty."""
+    value = text(name, default)
+    if value and not ORIGIN.fullmatch(value.rstrip("/")):
+        raise refuse(name, value, f"a scheme and a host, as in {default or 'https://mastodon.example'}")
+    return value.rstrip("/")
+
+
+def proxies(name: str) -> list[str]:
+    """Return the addresses of proxies, which may hold passwords and so are never repeated in an error."""
+    found = _split(text(name, ""))
+    for place, value in enumerate(found, 1):
+        try:
+            parts = urlsplit(value)
+            usable = parts.scheme in PROXY_SCHEMES and parts.hostname and parts.port and parts.path in ("", "/")
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ImproperlyConfigured(f"{name}, address {place}: use http://user:password@host:port or socks5://user:password@host:port.")
     return found
 
 

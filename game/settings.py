@@ -123,6 +123,9 @@ CELERY_TASK_ROUTES = {
     "training.tasks.run_training": {"queue": "training"},
     "training.tasks.*": {"queue": "generation"},
     "generation.tasks.*": {"queue": "generation"},
+    # Hours of waiting for other people's servers: threads of a process of their own.
+    "scraping.tasks.run_scrape": {"queue": "scraping"},
+    "scraping.tasks.*": {"queue": "generation"},
 }
 CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_TASK_TIME_LIMIT = 300
@@ -147,6 +150,24 @@ GENERATION_DEVICE = env.choice("GENERATION_DEVICE", "auto", "cpu", "cuda")
 TRAINING_LEASE_SECONDS = env.whole("TRAINING_LEASE_SECONDS", 60, minimum=2, maximum=86_400)
 TRAINING_CHECK_SECONDS = env.seconds("TRAINING_CHECK_SECONDS", 5.0, maximum=86_400)
 
+# --- Scraping ------------------------------------------------------------------------------
+X_BEARER_TOKEN = env.text("X_BEARER_TOKEN", "")
+SCRAPE_X_URL = env.address("SCRAPE_X_URL", "https://api.x.com")
+SCRAPE_BLUESKY_URL = env.address("SCRAPE_BLUESKY_URL", "https://public.api.bsky.app")
+# Without one, each account is read at its own instance.
+SCRAPE_MASTODON_URL = env.address("SCRAPE_MASTODON_URL", "")
+SCRAPE_PROXIES = env.proxies("SCRAPE_PROXIES")
+# After a ban: go on through the next proxy, instead of leaving the source alone.
+SCRAPE_ROTATE = env.flag("SCRAPE_ROTATE", False)
+SCRAPE_BAN_REST_HOURS = env.whole("SCRAPE_BAN_REST_HOURS", 24, minimum=1, maximum=8760)
+# Posts of one account in one run.
+SCRAPE_CAP = env.whole("SCRAPE_CAP", 5_000, minimum=1)
+# Whether posts are kept as they were before cleaning, to be cleaned again when the rules change.
+SCRAPE_KEEP_RAW = env.flag("SCRAPE_KEEP_RAW", True)
+# A run whose process has not renewed its lease for so long is given to another, which goes on at the next page.
+SCRAPE_LEASE_SECONDS = env.whole("SCRAPE_LEASE_SECONDS", 60, minimum=2, maximum=86_400)
+SCRAPE_CHECK_SECONDS = env.seconds("SCRAPE_CHECK_SECONDS", 5.0, maximum=86_400)
+
 # --- The clock -----------------------------------------------------------------------------
 CELERY_BEAT_SCHEDULE = {
     "keep-pool-ready": {
@@ -159,6 +180,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "training.tasks.keep_training_going",
         "schedule": timedelta(seconds=TRAINING_CHECK_SECONDS),
         "options": {"expires": TRAINING_CHECK_SECONDS},
+    },
+    "keep-scraping-going": {
+        "task": "scraping.tasks.keep_scraping_going",
+        "schedule": timedelta(seconds=SCRAPE_CHECK_SECONDS),
+        "options": {"expires": SCRAPE_CHECK_SECONDS},
     },
 }
 
@@ -195,6 +221,7 @@ RATE_GUESS = env.rate("RATE_GUESS", "40/s")
 RATE_SIGN_IN = env.rate("RATE_SIGN_IN", "10/m")
 RATE_SIGN_UP = env.rate("RATE_SIGN_UP", "60/m")
 RATE_TRAINING = env.rate("RATE_TRAINING", "60/m")
+RATE_SCRAPING = env.rate("RATE_SCRAPING", "60/m")
 
 # --- Import --------------------------------------------------------------------------------
 # What becomes of a post that ends in a link: "drop" it, or "strip" the link.

@@ -20,6 +20,7 @@ ROLES: dict[str, frozenset[str]] = {
             "pool.add_category",
             "pool.change_category",
             "training.train_model",
+            "scraping.scrape_posts",
         }
     ),
 }

@@ -110,7 +110,9 @@ class ModerationEvent(models.Model):
     """One change of a tweet's status. Append-only: undoing is one more event."""
 
     tweet = models.ForeignKey(Tweet, on_delete=models.PROTECT, related_name="moderation_events")
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, help_text="Nobody: a rule, or the source itself."
+    )
     before = models.CharField(max_length=9, choices=Status)
     after = models.CharField(max_length=9, choices=Status)
     reason = models.CharField(max_length=200, blank=True)

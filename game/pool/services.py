@@ -94,10 +94,25 @@ def count_ready(*, categories: Iterable[Category], authors: Iterable[int] | None
 
 
 @transaction.atomic
-def moderate_tweets(*, tweets: Q, by: User, after: str, reason: str = "") -> int:
-    """Give every tweet that matches `tweets` the status `after`, with one event each; return how many changed."""
-    changing = list(Tweet.objects.select_for_update().filter(tweets).exclude(status=after).values_list("pk", "status"))
+def moderate_tweets(*, tweets: Q, by: User | None, after: str, reason: str = "") -> int:
+    """Give every tweet that matches `tweets` the status `after`, with one event each; return how many changed.
+
+    `by` is None where a rule decides. A tweet whose text was erased stays as it is.
+    """
+    changing = list(Tweet.objects.select_for_update().filter(tweets).exclude(status=after).exclude(text="").values_list("pk", "status"))
     ModerationEvent.objects.bulk_create(
         ModerationEvent(tweet_id=pk, by=by, before=before, after=after, reason=reason) for pk, before in changing
     )
     return Tweet.objects.filter(pk__in=[pk for pk, _ in changing]).update(status=after)
+
+
+@transaction.atomic
+def erase_tweets(*, tweets: Q, by: User | None, reason: str) -> int:
+    """Withdraw every tweet that matches `tweets` for good: its words and facts are gone, its fingerprint keeps it from coming back.
+
+    Return how many were erased.
+    """
+    erasing = Tweet.objects.select_for_update().filter(tweets).exclude(text="").values_list("pk", flat=True)
+    ids = list(erasing)
+    moderate_tweets(tweets=Q(pk__in=ids), by=by, after=Status.WITHDRAWN, reason=reason)
+    return Tweet.objects.filter(pk__in=ids).update(text="", facts={})
