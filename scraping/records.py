@@ -97,14 +97,14 @@ def _time(record: Mapping[str, Any]) -> datetime | None:
     together = f"{date} {clock}{zone if _OFFSET.fullmatch(zone) else ''}" if date and clock else date or clock
     stamps = [value for value in (stamp, together) if value not in (None, "") and value == value]
     for value in stamps:
-        if moment := _moment(value):
+        if moment := read_moment(value):
             return moment
     if stamps:
         raise ValueError(f"has a time that can't be read: {str(stamps[0])[:40]!r}")
     return None
 
 
-def _moment(value: Any) -> datetime | None:
+def read_moment(value: Any) -> datetime | None:
     """Return the time in UTC that `value` is: milliseconds since 1970 or ISO 8601; None where it is neither, or absurd."""
     try:
         if isinstance(value, int | float) or (isinstance(value, str) and value.isdecimal() and len(value) > len("20200531")):

@@ -64,6 +64,14 @@ def add_tweets(*, category: Category, tweets: Sequence[NewTweet], status: str) -
     return news
 
 
+def find_tweets(*, category: Category, texts: Sequence[str]) -> list[int | None]:
+    """Return, for each of `texts`, the id of the category's tweet with the same fingerprint; None where there is none."""
+    marks = [rules.fingerprint(text) for text in texts]
+    rows = Tweet.objects.filter(category=category, fingerprint__in=set(marks)).values_list("fingerprint", "pk") if marks else []
+    ids = {bytes(mark): pk for mark, pk in rows}
+    return [ids.get(mark) for mark in marks]
+
+
 def _split(kind: str, mark: bytes) -> str:
     # No model learns from machine tweets, so all of them are for play.
     return Split.TRAIN if kind == Kind.HUMAN and rules.is_for_training(mark) else Split.PLAY

@@ -1,0 +1,136 @@
+"""A page of posts into the database: raw posts, tweets, and how far their feed is, together or not at all."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from psycopg.types.json import Jsonb
+
+from game.pool.models import Author, Kind, Status
+from game.pool.services import NewTweet, add_tweets, find_tweets, get_author
+from scraping.models import Feed, RawPost, ScrapeRun, Visit
+from scraping.rules import CLEANING_VERSION, Cleaning, Drop, Post, clean
+from scraping.sources.base import Page
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a page brought: posts that no earlier page had, those that became tweets, those dropped by the name of the reason."""
+
+    posts: int
+    new: int
+    kept: int
+    dropped: Mapping[str, int]
+    # The page holds a post that an earlier pass knows: its elders are known too.
+    met_known: bool
+
+
+def to_record(post: Post) -> dict[str, Any]:
+    """Return what is kept of a post before cleaning, as JSON can hold it."""
+    return asdict(post) | {"posted_at": post.posted_at.isoformat() if post.posted_at else None}
+
+
+def read_record(record: Mapping[str, Any]) -> Post:
+    """Return the post that `to_record` kept."""
+    posted_at = record["posted_at"]
+    return Post(**{**record, "posted_at": datetime.fromisoformat(posted_at) if posted_at else None})
+
+
+def cleaning_of(feed: Feed) -> Cleaning:
+    """Return how the posts of a feed are cleaned."""
+    return Cleaning(language=feed.category.language, trailing_links=settings.IMPORT_TRAILING_LINKS)
+
+
+_INSERT_RAW = """
+    INSERT INTO scraping_rawpost (feed_id, source_id, in_pass, posted_at, record, outcome, cleaning, tweet_id)
+    SELECT %s, source_id, %s, posted_at, record, outcome, %s, tweet_id
+      FROM unnest(%s::text[], %s::timestamptz[], %s::jsonb[], %s::text[], %s::bigint[]) AS new (source_id, posted_at, record, outcome, tweet_id)
+"""
+
+
+@transaction.atomic
+def store_page(*, feed: Feed, visit: Visit, page: Page, ended: bool, note: str = "") -> Stored:
+    """Store a page of a feed's posts, and that the pass goes on behind it, or is over; change `feed` and `visit` likewise.
+
+    `ended` says that the source has no more, `note` what else ends the pass. It ends too where an earlier pass began.
+    """
+    known = dict(_known(feed, page.posts))
+    news = {post.facts["source_id"]: post for post in page.posts if post.facts["source_id"] not in known}
+    kept, dropped = _insert(feed, news)
+    met_known = any(in_pass < feed.passes for in_pass in known.values())
+    stored = Stored(len(page.posts), len(news), kept, dropped, met_known)
+    _advance(feed, "" if ended or met_known else page.cursor, ended=ended or met_known, note=note)
+    visit.pages += 1
+    visit.posts += stored.posts
+    visit.new += stored.new
+    visit.kept += kept
+    visit.dropped = dict(Counter(visit.dropped) + dropped)
+    visit.save(update_fields=["pages", "posts", "new", "kept", "dropped"])
+    if page.cost:
+        spend(visit.run_id, page.cost)
+    return stored
+
+
+def spend(run_id: int, dollars: float) -> None:
+    """Write down what a request cost."""
+    ScrapeRun.objects.filter(pk=run_id).update(spent=F("spent") + Decimal(str(dollars)))
+
+
+def _known(feed: Feed, posts: Sequence[Post]) -> Sequence[tuple[str, int]]:
+    ids = [post.facts["source_id"] for post in posts]
+    return RawPost.objects.filter(feed=feed, source_id__in=ids).values_list("source_id", "in_pass") if ids else []
+
+
+def _insert(feed: Feed, news: Mapping[str, Post]) -> tuple[int, Counter[str]]:
+    """Clean new posts and store them and their tweets; return how many were kept, and how many dropped by reason."""
+    if not news:
+        return 0, Counter()
+    cleaning = cleaning_of(feed)
+    texts = {source_id: clean(post, cleaning) for source_id, post in news.items()}
+    fit = {source_id: text for source_id, text in texts.items() if not isinstance(text, Drop)}
+    tweets = [_new_tweet(feed, news[source_id], text) for source_id, text in fit.items()]
+    added = dict(zip(fit, add_tweets(category=feed.category, tweets=tweets, status=Status.PENDING), strict=True))
+    ids = dict(zip(fit, find_tweets(category=feed.category, texts=list(fit.values())), strict=True))
+    outcomes = {
+        source_id: text.name if isinstance(text, Drop) else RawPost.KEPT if added[source_id] else Drop.DUPLICATE.name
+        for source_id, text in texts.items()
+    }
+    columns = (
+        list(news),
+        [post.posted_at for post in news.values()],
+        [Jsonb(to_record(post)) if settings.SCRAPE_KEEP_RAW else None for post in news.values()],
+        list(outcomes.values()),
+        [ids.get(source_id) for source_id in news],
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_RAW, (feed.pk, feed.passes, CLEANING_VERSION, *columns))
+    counts = Counter(outcomes.values())
+    return counts.pop(RawPost.KEPT, 0), counts
+
+
+def _new_tweet(feed: Feed, post: Post, text: str) -> NewTweet:
+    return NewTweet(author=_author(feed, post), text=text, posted_at=post.posted_at, facts=post.facts)
+
+
+def _author(feed: Feed, post: Post) -> Author:
+    # One per feed, unless the handle changes in mid-pass.
+    cached: Author | None = feed.__dict__.get("_author")
+    if cached is None or cached.handle != post.handle.casefold():
+        name = post.name or post.handle
+        cached = feed.__dict__["_author"] = get_author(kind=Kind.HUMAN, platform=post.platform, handle=post.handle.casefold(), name=name)
+    return cached
+
+
+def _advance(feed: Feed, cursor: str, *, ended: bool, note: str) -> None:
+    feed.cursor, feed.passing = cursor, not ended
+    feed.passes += ended
+    feed.note = note
+    Feed.objects.filter(pk=feed.pk).update(cursor=cursor, passing=feed.passing, passes=feed.passes, note=note, visited_at=Now())
+
