@@ -21,11 +21,12 @@ ALLOWED: dict[str, set[str]] = {
     "game.logs": set(),
     "game.accounts": {"game.limits"},
     "game.limits": set(),
+    "game.guards": {"game.live"},
     "game.play": {"game.pool", "game.live", "game.accounts", "game.limits"},
-    "scraping": {"game.pool"},
+    "scraping": {"game.pool", "game.live", "game.limits", "game.guards"},
     "generation": {"game.pool"},
     # Its steps are child processes, which must not outlive it.
-    "training": {"game.pool", "game.live", "game.limits", "game.embedded", "generation", "training.steps"},
+    "training": {"game.pool", "game.live", "game.limits", "game.guards", "game.embedded", "generation", "training.steps"},
     "training.steps": set(),
 }
 # Inside an app, what each room may import of its own app's rooms.

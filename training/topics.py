@@ -1,12 +1,10 @@
 """Training runs as a live topic."""
 
-from typing import Any
-
 from channels.db import database_sync_to_async
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from game.live.identity import user_of
+from game.guards import GuardedTopic
 from game.live.topics import RoomClosed
 from training import selectors
 
@@ -16,15 +14,11 @@ PERMISSION = "training.train_model"
 ALL_RUNS = "all"
 
 
-class TrainingTopic:
+class TrainingTopic(GuardedTopic):
     """One room per run, and one for the list of runs and models. Who may train may watch."""
 
     name = TRAINING
-
-    async def may_join(self, scope: dict[str, Any], key: str) -> bool:
-        """Let those watch who may train."""
-        user = await user_of(scope)
-        return bool(await database_sync_to_async(user.has_perm)(PERMISSION))
+    permission = PERMISSION
 
     @database_sync_to_async
     def render(self, key: str) -> str:

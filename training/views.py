@@ -4,15 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
-from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from game.guards import only_with, signed_in
 from game.limits import limited
 from game.live.services import announce
 from game.pool.models import Category
@@ -25,17 +23,7 @@ from training.models import TrainingRun
 from training.services import TrainingError, can_train_here, cancel_run, start_run
 from training.topics import ALL_RUNS, PERMISSION, TRAINING
 
-View = Callable[..., HttpResponse]
-
-
-def for_trainers(view: View) -> View:
-    """Send those who are not signed in to sign in; refuse those who may not train."""
-    return never_cache(login_required(permission_required(PERMISSION, raise_exception=True)(view)))
-
-
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # for_trainers lets nobody else through
-    return request.user
+for_trainers = only_with(PERMISSION)
 
 
 @for_trainers
@@ -50,7 +38,7 @@ def index(request: HttpRequest) -> HttpResponse:
             try:
                 run = start_run(
                     category=form.cleaned_data["category"],
-                    by=_user(request),
+                    by=signed_in(request),
                     recipe_values=form.recipe_values(),
                     promote=form.cleaned_data["promote"],
                 )
@@ -92,7 +80,7 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
 def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
     """Stop a run: moderators may. One that is over stays as it is."""
     get_object_or_404(TrainingRun, pk=run_id)
-    cancel_run(run_id=run_id, by=_user(request))
+    cancel_run(run_id=run_id, by=signed_in(request))
     return redirect("training:run", run_id)
 
 
@@ -103,7 +91,7 @@ def promote(request: HttpRequest, model_id: int) -> HttpResponse:
     """Have a model write for its category from now on: moderators may."""
     model = get_object_or_404(ModelVersion.objects.select_related("category"), pk=model_id)
     done = f"{model} writes for {model.category} from now on."
-    return _act(request, done, lambda reason: promote_model(model_version=model, by=_user(request), reason=reason))
+    return _act(request, done, lambda reason: promote_model(model_version=model, by=signed_in(request), reason=reason))
 
 
 @for_trainers
@@ -118,7 +106,7 @@ def go_back(request: HttpRequest, slug: str) -> HttpResponse:
         # A second click, or somebody slower, would go back further than they saw.
         if request.POST.get("active") != (str(active.pk) if active else ""):
             raise PromotionError(f"Nothing was rolled back: {category} has another model by now.")
-        roll_back(category=category, by=_user(request), reason=reason)
+        roll_back(category=category, by=signed_in(request), reason=reason)
 
     return _act(request, f"{category} has the model back that wrote before.", act)
 
@@ -131,7 +119,7 @@ def retire(request: HttpRequest, model_id: int) -> HttpResponse:
     model = get_object_or_404(ModelVersion.objects.select_related("category"), pk=model_id)
     if request.method != "POST":
         return render(request, "training/retire.html", {"model": model})
-    return _act(request, f"{model} is retired.", lambda reason: retire_model(model_version=model, by=_user(request), reason=reason))
+    return _act(request, f"{model} is retired.", lambda reason: retire_model(model_version=model, by=signed_in(request), reason=reason))
 
 
 def _act(request: HttpRequest, done: str, act: Callable[[str], Any]) -> HttpResponse:

@@ -264,7 +264,7 @@ def test_no_page_of_training_has_an_accessibility_fault_or_scrolls_sideways(
         fold.click()
     examine("list")
     page.get_by_label("Epochs").fill("0")
-    page.locator(".train form").evaluate("(form) => { form.noValidate = true; }")
+    page.locator(".panel form").evaluate("(form) => { form.noValidate = true; }")
     page.get_by_role("button", name="Train", exact=True).click()
     expect(page.get_by_label("Epochs")).to_have_attribute("aria-invalid", "true")
     examine("refused")
