@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from game.pool.rules import MAX_LENGTH, MIN_LENGTH, has_link, has_markup, is_manual_retweet, is_surely_other_language, normalise
 
+# One more whenever `clean` comes to decide anything differently: `manage.py reclean` then cleans again what an earlier one cleaned.
+CLEANING_VERSION = 1
 # Longer than any post with its links and entities: not worth a look at its words.
 MAX_RAW_LENGTH = 8_000
 
