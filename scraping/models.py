@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from game.pool.models import Category, Tweet
+from scraping.rules import PLATFORMS
 
 
 class Feed(models.Model):
@@ -42,6 +43,11 @@ class Feed(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source}:{self.handle}"
+
+    @property
+    def platform(self) -> str:
+        """The platform whose handles its source reads."""
+        return PLATFORMS[self.source]
 
 
 class RawPost(models.Model):
@@ -87,14 +93,18 @@ class ScrapeRun(models.Model):
     task = models.CharField(max_length=6, choices=Task, default=Task.SCRAPE)
     sources = models.JSONField(default=list, blank=True, help_text="Names; none: all.")
     asked_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+", help_text="Nobody: a command, or the clock."
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Nobody: a command, or the clock.",
     )
     state = models.CharField(max_length=9, choices=State, default=State.WAITING)
     cap = models.PositiveIntegerField(null=True, blank=True, help_text="Posts per account, at most, in this run.")
     budget = models.DecimalField(max_digits=9, decimal_places=3, null=True, blank=True, help_text="Dollars that it may cost.")
     spent = models.DecimalField(max_digits=9, decimal_places=3, default=0)
-    claimed_by = models.UUIDField(null=True, blank=True, help_text="The last claim; only its holder may write.")
-    lease_until = models.DateTimeField(db_default=Now(), help_text="When a running one counts as abandoned, a waiting one as lost.")
+    lease_until = models.DateTimeField(db_default=Now(), help_text="When a waiting one counts as lost on its way to a worker.")
     cancel_asked_at = models.DateTimeField(null=True, blank=True)
     error = models.TextField(blank=True, help_text="What it ended of, in one line.")
     note = models.TextField(blank=True, help_text="What else is worth knowing, a line each.")
@@ -181,3 +191,46 @@ class OptOut(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["platform", "handle"], name="opt_out_once")]
+
+
+class Cohort(models.Model):
+    """A search for the accounts that follow many of some camps' seeds.
+
+    Who follows whom is in a partition of scraping_follower that is this cohort's alone: as many rows as a platform
+    has people, which are copied in, counted once and dropped, want neither ids nor indexes nor objects (migration 0002).
+    """
+
+    source = models.CharField(max_length=20)
+    camps = models.JSONField(help_text="Names, in their order.")
+    key = models.CharField(max_length=64, help_text="Of what was asked: source, camps, seeds and cap. SHA-256 in hexadecimal.")
+    most = models.PositiveIntegerField(null=True, blank=True, help_text="Followers read of one seed.")
+    spent = models.DecimalField(max_digits=9, decimal_places=3, default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True, blank=True, help_text="When its files were first written.")
+
+    class Meta:
+        indexes = [models.Index(fields=["key", "-id"], name="cohort_key")]
+
+
+class Seed(models.Model):
+    """An account whose followers are asked for; `cursor` changes only together with the followers of the page before it."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        READING = "reading"
+        DONE = "done"
+        # Protected, suspended, missing, declined, opted out.
+        SKIPPED = "skipped"
+
+    cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="seeds")
+    camp = models.CharField(max_length=80)
+    handle = models.CharField(max_length=120)
+    account_id = models.CharField(max_length=200, blank=True)
+    state = models.CharField(max_length=7, choices=State, default=State.WAITING)
+    cursor = models.TextField(blank=True)
+    followers = models.PositiveIntegerField(default=0, help_text="Read so far; one that came on two pages twice.")
+    note = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["cohort", "handle"], name="seed_once")]
+        ordering = ["pk"]

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, When
 
 from game.pool.models import Author, Kind, Tweet
 from game.pool.services import erase_tweets
 from scraping.models import Feed, OptOut, RawPost
-from scraping.sources.registry import PLATFORMS
+from scraping.rules import PLATFORMS
 
 log = logging.getLogger(__name__)
 
@@ -115,8 +115,12 @@ def _erase(platform: str, handle: str, account_id: str, by: User | None, reason:
 
 
 def forget_posts(posts: QuerySet[RawPost]) -> int:
-    """Drop what raw posts said, and keep that they were: so that they are not fetched, or cleaned, into the pool again."""
-    return posts.exclude(record=None, outcome=RawPost.GONE).update(record=None, outcome=RawPost.GONE)
+    """Drop what raw posts said, and keep that they were: so that they are not fetched, or cleaned, into the pool again.
+
+    One that repeated another post forgets that too: from now on `tweet` is only what it became itself.
+    """
+    own = Case(When(outcome__in=[RawPost.KEPT, RawPost.GONE], then=F("tweet")))
+    return posts.exclude(record=None, outcome=RawPost.GONE).update(record=None, outcome=RawPost.GONE, tweet=own)
 
 
 def _feeds(platform: str, handle: str, account_id: str) -> QuerySet[Feed]:
@@ -126,9 +130,10 @@ def _feeds(platform: str, handle: str, account_id: str) -> QuerySet[Feed]:
 
 def _account_of(platform: str, handle: str) -> str:
     """Return the account id that this handle was last seen with; an empty one if it never was."""
-    known = _feeds(platform, handle, "").exclude(account_id__in=["", handle]).order_by("-visited_at")
-    earlier = OptOut.objects.filter(platform=platform, handle=handle).exclude(account_id="")
-    return next((entry.account_id for entry in [*earlier, *known]), "")
+    earlier = OptOut.objects.filter(platform=platform, handle=handle).exclude(account_id="").values_list("account_id", flat=True)
+    # Where a source has no ids, the handle stands for one.
+    feeds = _feeds(platform, handle, "").exclude(account_id__in=["", handle]).order_by("-visited_at").values_list("account_id", flat=True)
+    return next((account_id for account_id in [*earlier, *feeds]), "")
 
 
 def _names_of(platform: str, account_id: str) -> set[str]:

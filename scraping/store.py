@@ -1,7 +1,7 @@
 """A page of posts into the database: raw posts, tweets, and how far their feed is, together or not at all."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from game.pool.models import Author, Kind, Status
 from game.pool.services import NewTweet, add_tweets, find_tweets, get_author
 from scraping.models import Feed, RawPost, ScrapeRun, Visit
+from scraping.optouts import read_opt_outs
 from scraping.rules import CLEANING_VERSION, Cleaning, Drop, Post, clean
 from scraping.sources.base import Page
 
@@ -45,22 +46,30 @@ def read_record(record: Mapping[str, Any]) -> Post:
 
 def cleaning_of(feed: Feed) -> Cleaning:
     """Return how the posts of a feed are cleaned."""
-    return Cleaning(language=feed.category.language, trailing_links=settings.IMPORT_TRAILING_LINKS)
+    return Cleaning(language=feed.category.language, trailing_links=settings.IMPORT_TRAILING_LINKS)  # type: ignore[arg-type]
 
 
 _INSERT_RAW = """
     INSERT INTO scraping_rawpost (feed_id, source_id, in_pass, posted_at, record, outcome, cleaning, tweet_id)
     SELECT %s, source_id, %s, posted_at, record, outcome, %s, tweet_id
-      FROM unnest(%s::text[], %s::timestamptz[], %s::jsonb[], %s::text[], %s::bigint[]) AS new (source_id, posted_at, record, outcome, tweet_id)
+      FROM unnest(%s::text[], %s::timestamptz[], %s::jsonb[], %s::text[], %s::bigint[])
+           AS new (source_id, posted_at, record, outcome, tweet_id)
 """
 
 
+class OptedOut(Exception):
+    """Whose posts these are does not want to be in the game."""
+
+
 @transaction.atomic
-def store_page(*, feed: Feed, visit: Visit, page: Page, ended: bool, note: str = "") -> Stored:
+def store_page(*, feed: Feed, visit: Visit, page: Page, ended: bool, account_id: str, note: str = "") -> Stored:
     """Store a page of a feed's posts, and that the pass goes on behind it, or is over; change `feed` and `visit` likewise.
 
     `ended` says that the source has no more, `note` what else ends the pass. It ends too where an earlier pass began.
+    Raises OptedOut, with nothing stored.
     """
+    if read_opt_outs().holds(feed.platform, feed.handle, account_id):
+        raise OptedOut
     known = dict(_known(feed, page.posts))
     news = {post.facts["source_id"]: post for post in page.posts if post.facts["source_id"] not in known}
     kept, dropped = _insert(feed, news)
@@ -83,9 +92,9 @@ def spend(run_id: int, dollars: float) -> None:
     ScrapeRun.objects.filter(pk=run_id).update(spent=F("spent") + Decimal(str(dollars)))
 
 
-def _known(feed: Feed, posts: Sequence[Post]) -> Sequence[tuple[str, int]]:
+def _known(feed: Feed, posts: Sequence[Post]) -> Iterable[tuple[str, int]]:
     ids = [post.facts["source_id"] for post in posts]
-    return RawPost.objects.filter(feed=feed, source_id__in=ids).values_list("source_id", "in_pass") if ids else []
+    return RawPost.objects.filter(feed=feed, source_id__in=ids).values_list("source_id", "in_pass")
 
 
 def _insert(feed: Feed, news: Mapping[str, Post]) -> tuple[int, Counter[str]]:
@@ -133,4 +142,3 @@ def _advance(feed: Feed, cursor: str, *, ended: bool, note: str) -> None:
     feed.passes += ended
     feed.note = note
     Feed.objects.filter(pk=feed.pk).update(cursor=cursor, passing=feed.passing, passes=feed.passes, note=note, visited_at=Now())
-

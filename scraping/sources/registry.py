@@ -6,9 +6,6 @@ from django.conf import settings
 
 from scraping.sources.base import NotConfigured, Source
 
-# By source: the platform whose handles it reads. `twint` and `x` are two ways to one platform.
-PLATFORMS = {"bluesky": "bluesky", "mastodon": "mastodon", "x": "twitter", "twint": "twitter"}
-
 
 def open_source(name: str, *, proxy: str = "") -> Source:
     """Return a new connection to the source `name`, through `proxy` if one is given; raises NotConfigured."""

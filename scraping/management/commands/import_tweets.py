@@ -1,4 +1,3 @@
-import re
 import time
 from argparse import ArgumentParser
 from pathlib import Path
@@ -11,14 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-from game.pool.models import Category, Status
-from game.pool.rules import LANGUAGES
+from game.pool.models import Status
+from scraping.commanding import get_category
 from scraping.formats import UnreadableFile, check_format
 from scraping.records import MAX_NAME_LENGTH
 from scraping.rules import Cleaning, Drop
 from scraping.services import ImportReport, import_file, outcome_rows
 
-SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 SECONDS_BETWEEN_LINES = 5.0
 
 
@@ -48,7 +46,7 @@ class Command(BaseCommand):
         try:
             for path in options["files"]:
                 _check(path)
-            category = _get_category(options["category"], options["language"])
+            category = get_category(options["category"], options["language"])
             for path in options["files"]:
                 with _Progress(path, self.stderr) as progress:
                     import_file(
@@ -98,18 +96,6 @@ def _check(path: Path) -> None:
         check_format(path)
     except UnreadableFile as error:
         raise CommandError(f"{error} Nothing was imported.") from error
-
-
-def _get_category(slug: str, language: str | None) -> Category:
-    longest = Category._meta.get_field("slug").max_length or 0
-    if not SLUG.fullmatch(slug) or len(slug) > longest:
-        raise CommandError(f"{slug!r} can't be a category: use small letters, digits and hyphens, {longest} at most, as in donald-trump.")
-    if language and language not in LANGUAGES:
-        raise CommandError(f"{language!r} is no language that can be told from others: use an ISO 639-1 code such as en, de or pt.")
-    category, _ = Category.objects.get_or_create(slug=slug, defaults={"name": slug.replace("-", " ").title(), "language": language or "en"})
-    if language and category.language != language:
-        raise CommandError(f"The category {slug} is in {category.language!r} already: leave --language out. Nothing was imported.")
-    return category
 
 
 class _Progress:

@@ -1,0 +1,106 @@
+"""A run on somebody's terminal: bars while it goes on, or plain lines where nobody looks; a table when it is over."""
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from django.core.management.base import OutputWrapper
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from scraping.models import ScrapeRun, Visit
+from scraping.rules import Drop
+
+SECONDS_BETWEEN_LINES = 5.0
+# Bars of accounts at a time: the others wait, or are over.
+BARS = 12
+
+
+class RunConsole:
+    """Tells how a run goes; give its `tell` to scraping.walk.carry_out."""
+
+    def __init__(self, out: OutputWrapper) -> None:
+        self.out = out
+        self.said_at = time.monotonic()
+        self.bars: dict[int, TaskID] = {}
+        self.all: TaskID | None = None
+        self.progress: Progress | None = None
+        if out.isatty():
+            columns = (
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[unit]}"),
+            )
+            self.progress = Progress(*columns, TimeElapsedColumn(), console=Console(file=out))  # type: ignore[arg-type]
+
+    def __enter__(self) -> Self:
+        if self.progress:
+            self.progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.progress:
+            self.progress.stop()
+
+    def tell(self, run: ScrapeRun, visits: Sequence[Visit], line: str) -> None:
+        """Show how far the visits of a run are, and say `line` if it is not empty."""
+        if self.progress:
+            self._draw(self.progress, visits)
+            if line:
+                self.progress.console.print(line, markup=False, highlight=False)
+            return
+        if line:
+            self.out.write(line)
+        elif time.monotonic() - self.said_at >= SECONDS_BETWEEN_LINES:
+            self.said_at = time.monotonic()
+            self.out.write(summary_line(visits))
+
+    def _draw(self, progress: Progress, visits: Sequence[Visit]) -> None:
+        over = sum(visit.finished_at is not None or visit.state in (Visit.State.DONE, Visit.State.SKIPPED) for visit in visits)
+        if self.all is None:
+            self.all = progress.add_task("all accounts", total=len(visits), unit="accounts")
+        progress.update(self.all, total=len(visits), completed=over)
+        for visit in visits:
+            running = visit.state == Visit.State.RUNNING
+            bar = self.bars.get(visit.pk)
+            if running and bar is None and len(self.bars) < BARS:
+                # How many posts an account has nobody says beforehand.
+                bar = self.bars[visit.pk] = progress.add_task(str(visit.feed), total=None, unit="posts")
+            if bar is not None:
+                progress.update(bar, completed=visit.posts)
+                if not running:
+                    progress.remove_task(self.bars.pop(visit.pk))
+
+
+def summary_line(visits: Sequence[Visit]) -> str:
+    """Return how far a run is, in one line."""
+    over = sum(visit.state not in (Visit.State.WAITING, Visit.State.RUNNING) for visit in visits)
+    posts, new, kept = (sum(getattr(visit, name) for visit in visits) for name in ("posts", "new", "kept"))
+    return f"{over} of {len(visits)} accounts, {posts:,} posts, {new:,} new, {kept:,} kept"
+
+
+def run_table(visits: Sequence[Visit]) -> Table:
+    """Return the closing table of a scrape: a row an account, one for all, and what was dropped for which reason."""
+    table = Table("account", "ended")
+    for name in ("posts", "new", "kept"):
+        table.add_column(name, justify="right")
+    for visit in visits:
+        ended = f"{visit.state}: {visit.note}" if visit.note else visit.state
+        table.add_row(str(visit.feed), ended, *(f"{getattr(visit, name):,}" for name in ("posts", "new", "kept")))
+    totals = [sum(getattr(visit, name) for visit in visits) for name in ("posts", "new", "kept")]
+    table.add_section()
+    table.add_row("all", "", *(f"{total:,}" for total in totals))
+    return table
+
+
+def drop_lines(visits: Sequence[Visit]) -> list[str]:
+    """Return what was dropped and why, most first."""
+    counts: dict[str, int] = {}
+    for visit in visits:
+        for name, count in visit.dropped.items():
+            counts[name] = counts.get(name, 0) + count
+    return [f"dropped, {Drop[name]}: {count:,}" for name, count in sorted(counts.items(), key=lambda row: -row[1])]

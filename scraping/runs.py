@@ -1,0 +1,253 @@
+"""Transactions of runs: asked for, scheduled, claimed, cancelled, taken over; the moderators' page hears of each change."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Self
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import IntegrityError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Q
+from django.db.models.functions import Coalesce, Now
+
+from game.live.services import announce
+from game.pool.models import Category
+from scraping.catalogue import SOURCES
+from scraping.models import Feed, Schedule, ScrapeRun, SourceStatus
+from scraping.rules import PLATFORMS
+
+TOPIC = "scraping"
+# The room of the list; every run has one of its own, whose key is its id.
+ALL_RUNS = "all"
+# Sources that cost money by the post.
+PRICED = frozenset(name for name, entry in SOURCES.items() if entry.price_of_post)
+UNFINISHED = (ScrapeRun.State.WAITING, ScrapeRun.State.RUNNING)
+# Of the locks that say which process works on which run: "scr" in ASCII.
+_LOCK = 0x736372
+
+_State = ScrapeRun.State
+
+
+class ScrapeError(Exception):
+    """A run can't be started or go on; the message says why, in one line."""
+
+
+def start_run(
+    *,
+    category: Category,
+    by: User | None,
+    task: str = ScrapeRun.Task.SCRAPE,
+    sources: Iterable[str] = (),
+    cap: int | None = None,
+    budget: Decimal | None = None,
+    here: bool = False,
+) -> ScrapeRun:
+    """Ask for a run, which a worker takes within seconds unless it is claimed `here`; ScrapeError where it can't come to anything.
+
+    `sources` limits it to some, `cap` to so many posts per account, `budget` to so many dollars.
+    """
+    names = check_sources(sources)
+    feeds = Feed.objects.filter(category=category, listed=True)
+    if task == ScrapeRun.Task.SCRAPE:
+        mine = feeds.filter(source__in=names) if names else feeds
+        if not mine.exists():
+            where = f" at {', '.join(names)}" if names else ""
+            raise ScrapeError(f"{category.slug} lists no accounts{where}: add handles, as in bluesky:name.bsky.social.")
+        _check_budget(set(mine.values_list("source", flat=True)), budget)
+    with transaction.atomic():
+        if ScrapeRun.objects.filter(category=category, task=task, state=_State.WAITING).exists():
+            raise ScrapeError(f"{category.slug} has one waiting already.")
+        lease = Now() + timedelta(seconds=settings.SCRAPE_LEASE_SECONDS) if here else Now()
+        run = ScrapeRun.objects.create(category=category, task=task, sources=names, asked_by=by, cap=cap, budget=budget, lease_until=lease)
+        announce_on_commit(run.pk)
+    return run
+
+
+def check_sources(sources: Iterable[str]) -> list[str]:
+    """Return the names of sources in order, each once; raises ScrapeError for what is none."""
+    names = sorted(set(sources))
+    for name in names:
+        if name not in PLATFORMS:
+            raise ScrapeError(f"{name!r} is no source: use {', '.join(sorted(PLATFORMS))}.")
+    return names
+
+
+def _check_budget(sources: set[str], budget: Decimal | None) -> None:
+    if priced := sorted(sources & PRICED):
+        if budget is None:
+            raise ScrapeError(f"{', '.join(priced)} costs money by the post: say how many dollars it may be, as in --budget 5.")
+        if budget <= 0:
+            raise ScrapeError("A budget must be above 0 dollars.")
+
+
+def cancel_run(*, run_id: int, by: User | None) -> None:
+    """Stop a run: one that waits at once, one that runs as soon as its process hears of it. One that is over stays."""
+    who = f"cancelled by {by.get_username()}" if by else "cancelled"
+    mine = ScrapeRun.objects.filter(pk=run_id, state__in=UNFINISHED)
+    mine.filter(cancel_asked_at=None).update(cancel_asked_at=Now(), error=who)
+    mine.filter(state=_State.WAITING).update(state=_State.CANCELLED, finished_at=Now())
+    announce_on_commit(run_id)
+
+
+def set_schedule(
+    *,
+    category: Category,
+    daily: bool,
+    sources: Iterable[str] = (),
+    cap: int | None = None,
+    budget: Decimal | None = None,
+    now: datetime,
+) -> None:
+    """Have a category scraped and checked daily from `now` on, or no longer; raises ScrapeError."""
+    if not daily:
+        Schedule.objects.filter(category=category).delete()
+    else:
+        names = check_sources(sources)
+        feeds = Feed.objects.filter(category=category, listed=True)
+        _check_budget(set((feeds.filter(source__in=names) if names else feeds).values_list("source", flat=True)), budget)
+        values = {"sources": names, "cap": cap, "budget": budget, "next_at": now}
+        Schedule.objects.update_or_create(category=category, defaults=values, create_defaults=values)
+    transaction.on_commit(lambda: announce(topic=TOPIC, keys=[ALL_RUNS]))
+
+
+@transaction.atomic
+def start_due(*, now: datetime) -> list[str]:
+    """Start what the schedules have due: a scrape and a check each; return what could not be started, a line each.
+
+    A day that was missed is not made up for.
+    """
+    problems = []
+    for schedule in Schedule.objects.select_for_update(skip_locked=True).filter(next_at__lte=now).select_related("category"):
+        for task in ScrapeRun.Task.values:
+            try:
+                with transaction.atomic():
+                    start_run(
+                        category=schedule.category,
+                        by=None,
+                        task=task,
+                        sources=schedule.sources,
+                        cap=schedule.cap,
+                        budget=schedule.budget,
+                    )
+            except ScrapeError as error:
+                problems.append(f"{schedule.category.slug}: {error}")
+        schedule.next_at += timedelta(days=1) * ((now - schedule.next_at) // timedelta(days=1) + 1)
+        schedule.save(update_fields=["next_at"])
+    return problems
+
+
+def forget_ban(*, name: str) -> None:
+    """Let a source be asked again before its rest is over."""
+    SourceStatus.objects.filter(pk=name).update(banned_at=None, rests_until=None, reason="")
+    transaction.on_commit(lambda: announce(topic=TOPIC, keys=[ALL_RUNS]))
+
+
+def announce_on_commit(run_id: int) -> None:
+    """Tell who watches a run, or the list of runs, that it changed."""
+    transaction.on_commit(lambda: announce(topic=TOPIC, keys=[str(run_id), ALL_RUNS]))
+
+
+class Claim:
+    """The right to work on a run, for as long as this process keeps its connection: a lock in PostgreSQL, gone with whoever held it."""
+
+    def __init__(self, run: ScrapeRun, lock: "_Lock") -> None:
+        self.run, self._lock = run, lock
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._lock.release()
+
+    def is_cancelled(self) -> bool:
+        """Say whether somebody wants the run to end."""
+        return ScrapeRun.objects.filter(pk=self.run.pk, cancel_asked_at__isnull=False).exists()
+
+    def update(self, **changes: Any) -> None:
+        """Write down how the run stands, and tell who watches."""
+        ScrapeRun.objects.filter(pk=self.run.pk, state=_State.RUNNING).update(**changes)
+        self.run.refresh_from_db()
+        announce_on_commit(self.run.pk)
+
+    def add_note(self, line: str) -> None:
+        """Write down what else is worth knowing, once."""
+        if line not in self.run.note.splitlines():
+            self.update(note=f"{self.run.note}\n{line}".strip())
+
+    def finish(self, state: str, **changes: Any) -> None:
+        """End the run."""
+        self.update(state=state, finished_at=Now(), **changes)
+
+    def give_back(self) -> None:
+        """Let the run wait for the next worker."""
+        self.update(state=_State.WAITING, lease_until=Now())
+
+
+class _Lock:
+    """An advisory lock on a connection of its own, which ends with this process however it ends."""
+
+    def __init__(self, category_id: int) -> None:
+        self._connection: BaseDatabaseWrapper = connections.create_connection("default")
+        with self._connection.cursor() as cursor:
+            # Should the machine vanish, its lock does so within a minute.
+            cursor.execute("SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3")
+            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK, category_id])
+            self.won: bool = cursor.fetchone()[0]
+        if not self.won:
+            self.release()
+
+    def release(self) -> None:
+        self._connection.close()
+
+
+def claim_run(*, run_id: int) -> Claim | None:
+    """Claim a run that waits or whose process has died; None if it is over, or another one of its category is at work."""
+    run = ScrapeRun.objects.get(pk=run_id)
+    lock = _Lock(run.category_id)
+    if not lock.won:
+        return None
+    # Whoever holds the lock of a category knows that no run of it is at work.
+    dead = ScrapeRun.objects.filter(category=run.category_id, state=_State.RUNNING)
+    dead.exclude(pk=run_id).update(state=_State.WAITING, lease_until=Now())
+    free = Q(state=_State.WAITING, cancel_asked_at=None) | Q(state=_State.RUNNING)
+    try:
+        won = ScrapeRun.objects.filter(free, pk=run_id).update(state=_State.RUNNING, started_at=Coalesce("started_at", Now()))
+    except IntegrityError:
+        won = 0
+    if not won:
+        lock.release()
+        return None
+    run.refresh_from_db()
+    announce_on_commit(run.pk)
+    return Claim(run, lock)
+
+
+def find_run_to_go_on(*, category: Category, task: str) -> ScrapeRun | None:
+    """Return the category's run that waits, or was left by a process that died; None if there is none, or one is at work."""
+    run = ScrapeRun.objects.filter(category=category, task=task, state__in=UNFINISHED, cancel_asked_at=None).order_by("-pk").first()
+    if run and run.state == _State.RUNNING:
+        lock = _Lock(category.pk)
+        lock.release()
+        return run if lock.won else None
+    return run
+
+
+def take_back_abandoned() -> list[int]:
+    """Let runs whose process died wait for another one, end those that were cancelled; return the runs to send to a worker."""
+    for run in ScrapeRun.objects.filter(state=_State.RUNNING):
+        lock = _Lock(run.category_id)
+        if lock.won:
+            left = ScrapeRun.objects.filter(pk=run.pk, state=_State.RUNNING)
+            left.filter(cancel_asked_at__isnull=False).update(state=_State.CANCELLED, finished_at=Now())
+            left.update(state=_State.WAITING, lease_until=Now())
+            announce_on_commit(run.pk)
+            lock.release()
+    with transaction.atomic():
+        lost = ScrapeRun.objects.select_for_update(skip_locked=True).filter(state=_State.WAITING, lease_until__lte=Now())
+        waiting = list(lost.order_by("pk").values_list("pk", flat=True))
+        lease = Now() + timedelta(seconds=settings.SCRAPE_LEASE_SECONDS)
+        ScrapeRun.objects.filter(pk__in=waiting).update(lease_until=lease)
+    return waiting
