@@ -115,9 +115,11 @@ def test_a_post_that_repeats_anothers_words_does_not_take_the_other_along(catego
     (bobs,) = add(category, "bob", 1)
     feed = follow(category, "ada_owl", account_id="7")
     RawPost.objects.create(feed=feed, source_id="9", in_pass=0, record={}, outcome="duplicate", cleaning=1, tweet=bobs)
-    assert opt_out(platform="twitter", handle="ada_owl", by=None) == 0
+    for _ in range(2):
+        assert opt_out(platform="twitter", handle="ada_owl", by=None) == 0
     assert texts() == [sentence(1)]
     assert not read_opt_outs().holds("twitter", "bob")
+    assert RawPost.objects.get().tweet is None
 
 
 def test_doing_it_again_changes_nothing_and_completes_what_was_missing(category: Category, olga: User) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from scraping.optouts import OptOutError, lift_opt_out, opt_out, tidy_handle
-from scraping.sources.registry import PLATFORMS
+from scraping.rules import PLATFORMS
 
 
 class Command(BaseCommand):
