@@ -252,5 +252,7 @@ LOGGING = {
         # A line for each task received and one for each done: the clock sends one every few seconds. Failures are errors.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
+        # A line for each request of a scrape.
+        "httpx": {"level": "WARNING"},
     },
 }

@@ -98,6 +98,11 @@ class Stack:
         self._spawn("trainer", commands.trainer())
         self._wait_for_log("trainer", " ready.")
 
+    def start_scraper(self) -> None:
+        """Start the scraping worker and wait until it takes tasks."""
+        self._spawn("scraper", commands.scraper())
+        self._wait_for_log("scraper", " ready.")
+
     def stop(self, name: str, *, grace: float = 10.0) -> None:
         """End a process the polite way, and after `grace` seconds the other way."""
         stop(self.processes.pop(name), grace=grace)

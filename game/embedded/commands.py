@@ -31,6 +31,14 @@ def trainer() -> list[str]:
     ]
 
 
+def scraper() -> list[str]:
+    """Return the command of the scraping worker: a few runs at a time, each of which mostly waits for other people's servers."""
+    return [
+        *(sys.executable, "-m", "celery", "-A", "game", "worker", "-Q", "scraping", "--pool", "threads", "--concurrency", "4"),
+        *("-n", "scraping@%h", "--loglevel", "INFO", "--without-gossip", "--without-mingle"),
+    ]
+
+
 def beat(var: Path) -> list[str]:
     """Return the command of the clock that keeps the pool filled."""
     return [sys.executable, "-m", "celery", "-A", "game", "beat", "--schedule", str(var / "beat-schedule"), "--pidfile="]

@@ -167,13 +167,14 @@ def start_servers(var: Path, cleanup: ExitStack) -> list[Child]:
 
 
 def start_processes(var: Path, port: int, cleanup: ExitStack) -> list[Child]:
-    """Start web, worker and beat, and a training worker where torch is installed."""
+    """Start web, workers and beat, and a training worker where torch is installed."""
     children: list[Child] = []
     cleanup.callback(lambda: stop(*(child.process for child in children), grace=5.0))
     # If we are killed, web and beat die at once and free the port; the worker has a child to take along.
     for title, name, command, death_signal in (
         ("The web server", "web", commands.web(port), signal.SIGKILL),
         ("The worker", "worker", commands.worker(), signal.SIGTERM),
+        ("The scraping worker", "scraping", commands.scraper(), signal.SIGKILL),
         ("The clock (beat)", "beat", commands.beat(var), signal.SIGKILL),
     ):
         log = log_of(var, name)

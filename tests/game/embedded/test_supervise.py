@@ -175,7 +175,7 @@ def test_a_signal_ends_every_child(play, signum):
     rest, _ = game.process.communicate(timeout=60)
 
     assert (game.process.returncode, rest) == (0, "Stopped.\n")
-    assert len(children) >= 6  # PostgreSQL, Redis, web, worker, beat, training worker
+    assert len(children) >= 7  # PostgreSQL, Redis, web, worker, beat, training worker, scraping worker
     assert [child for child in children if lives(child)] == []
 
 
@@ -199,6 +199,7 @@ def test_whatever_is_killed_is_started_again_and_the_game_goes_on(play):
         ("generation", "The worker"),
         ("beat", "The clock (beat)"),
         ("training", "The training worker"),
+        ("scraping", "The scraping worker"),
     ]:
         killed = game.child(word)
         killed.kill()
