@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make .venv and install into it what `play`, `train` (to play and to train) or `all` needs, only when that has changed.
+# Make .venv and install into it what `play`, `train` or `scrape` (each to play as well) or `all` needs, only when that has changed.
 # Whatever goes wrong is one line; the rest is in VAR/log/pip.log.
 set -eu
 cd "$(dirname "$0")/.."
@@ -24,6 +24,7 @@ fi
 
 play_hash=$(hash_of requirements/play.txt)
 train_hash=$(hash_of requirements/play.txt requirements/train.txt)
+scrape_hash=$(hash_of requirements/play.txt requirements/scrape.txt)
 all_hash=$(hash_of requirements.txt $(sed -n 's/^-r //p' requirements.txt))
 installed() {
     [ -x .venv/bin/python ] && [ "$(cat ".venv/$1.stamp" 2>/dev/null)" = "$2" ]
@@ -31,6 +32,7 @@ installed() {
 case $set_name in
     play) ! installed play "$play_hash" || exit 0 ;;
     train) ! { installed train "$train_hash" || installed all "$all_hash"; } || exit 0 ;;
+    scrape) ! { installed scrape "$scrape_hash" || installed all "$all_hash"; } || exit 0 ;;
     all) ! installed all "$all_hash" || exit 0 ;;
 esac
 
@@ -59,6 +61,10 @@ case $set_name in
         requirements="requirements/play.txt -r requirements/train.txt"
         echo "Installing the packages to play and to train, torch included (minutes, once) …"
         ;;
+    scrape)
+        requirements="requirements/play.txt -r requirements/scrape.txt"
+        echo "Installing the packages to play and twint with what it needs (about 350 MB, once) …"
+        ;;
     all)
         requirements=requirements.txt
         echo "Installing all packages, torch and test tools included (minutes, once) …"
@@ -75,5 +81,6 @@ fi
 echo "$play_hash" >.venv/play.stamp
 case $set_name in
     train) echo "$train_hash" >.venv/train.stamp ;;
+    scrape) echo "$scrape_hash" >.venv/scrape.stamp ;;
     all) echo "$all_hash" >.venv/all.stamp ;;
 esac

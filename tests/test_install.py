@@ -64,15 +64,29 @@ def stamp(clone: Path, name: str, *requirements: str) -> None:
     (clone / ".venv" / f"{name}.stamp").write_bytes(done.stdout)
 
 
-def test_what_training_needs_is_installed_once_and_not_where_everything_is(clone: Path) -> None:
-    training = ["requirements/play.txt", "requirements/train.txt"]
-    stamp(clone, "train", *training)
-    assert install(clone, "train") == (0, "")
-    (clone / ".venv" / "train.stamp").unlink()
+SETS = {
+    "train": "Installing the packages to play and to train, torch included (minutes, once) …",
+    "scrape": "Installing the packages to play and twint with what it needs (about 350 MB, once) …",
+}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_what_one_task_needs_is_installed_once_and_not_where_everything_is(clone: Path, name: str) -> None:
+    stamp(clone, name, "requirements/play.txt", f"requirements/{name}.txt")
+    assert install(clone, name) == (0, "")
+    (clone / ".venv" / f"{name}.stamp").unlink()
     listed = [line.split()[1] for line in (ROOT / "requirements.txt").read_text().splitlines() if line.startswith("-r ")]
     stamp(clone, "all", "requirements.txt", *listed)
-    assert install(clone, "train") == (0, "")
+    assert install(clone, name) == (0, "")
     # A package index that is none: it would have been asked.
-    (clone / "requirements" / "train.txt").write_text("torch==0\n")
-    status, said = install(clone, "train", PIP_INDEX_URL="http://127.0.0.1:9/", PIP_RETRIES="0", VAR=str(clone / "var"))
-    assert (status, said.splitlines()[0]) == (1, "Installing the packages to play and to train, torch included (minutes, once) …")
+    (clone / "requirements" / f"{name}.txt").write_text("torch==0\n")
+    status, said = install(clone, name, PIP_INDEX_URL="http://127.0.0.1:9/", PIP_RETRIES="0", VAR=str(clone / "var"))
+    assert (status, said.splitlines()[0]) == (1, SETS[name])
+
+
+def test_what_training_installed_is_not_what_scraping_needs(clone: Path) -> None:
+    stamp(clone, "train", "requirements/play.txt", "requirements/train.txt")
+    (clone / "requirements" / "scrape.txt").write_text("twint==0\n")
+    status, said = install(clone, "scrape", PIP_INDEX_URL="http://127.0.0.1:9/", PIP_RETRIES="0", VAR=str(clone / "var"))
+    assert (status, said.splitlines()[0]) == (1, SETS["scrape"])
+    assert not (clone / ".venv" / "scrape.stamp").exists()
