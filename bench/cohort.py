@@ -47,7 +47,8 @@ def measure() -> list[Row]:
     told = json.loads(done.stdout)
     note = (
         f"{SEEDS} seeds, {EDGES / 1e6:g} million edges: copied in in {filled:.0f} s, {size / EDGES:.1f} bytes each;"
-        f" counted in {told['seconds']:.0f} s, {told['accounts']:,} accounts with {LEAST} or more; the process began with {told['start']:.0f} MB"
+        f" counted in {told['seconds']:.0f} s, {told['accounts']:,} accounts with {LEAST} or more; the process began with"
+        f" {told['start']:.0f} MB"
     )
     return [Row("cohort.scale", round(told["peak"] - told["start"], 1), 100, "MB", note)]
 
