@@ -63,7 +63,7 @@ case $set_name in
         ;;
     scrape)
         requirements="requirements/play.txt -r requirements/scrape.txt"
-        echo "Installing the packages to play and twint with what it needs (about 350 MB, once) …"
+        echo "Installing the packages to play and to scrape with twint (minutes, once) …"
         ;;
     all)
         requirements=requirements.txt

@@ -66,7 +66,7 @@ def stamp(clone: Path, name: str, *requirements: str) -> None:
 
 SETS = {
     "train": "Installing the packages to play and to train, torch included (minutes, once) …",
-    "scrape": "Installing the packages to play and twint with what it needs (about 350 MB, once) …",
+    "scrape": "Installing the packages to play and to scrape with twint (minutes, once) …",
 }
 
 
