@@ -150,6 +150,9 @@ class Walk:
 
     def _visit(self, errand: Errand, feed: Feed) -> None:
         try:
+            with connection.cursor() as cursor:
+                # A page that a power cut takes back takes its cursor back too: it is fetched again.
+                cursor.execute("SET synchronous_commit = off")
             visit_feed(errand, feed, self.visits[feed.pk])
         finally:
             connection.close()
