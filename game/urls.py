@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("game.play.urls")),
     path("account/", include("game.accounts.urls")),
     path("training/", include("training.urls")),
+    path("scraping/", include("scraping.urls")),
     path("admin/login/", admin_sign_in),
     path("admin/", admin.site.urls),
     path("healthz", operations.healthz, name="healthz"),

@@ -57,12 +57,14 @@ def place_order(*, order: Order, by: User) -> ScrapeRun:
     sync_file(category=category)
     add_handles(category=category, text=order.handles)
     estimate = estimate_cost(category=category, sources=order.sources, cap=order.cap, task=order.task)
-    if estimate.dollars and estimate.dollars != order.agreed:
+    if estimate.dollars and (estimate.dollars != order.agreed or order.budget is None):
         raise CostsMoney(estimate)
     return start_run(category=category, by=by, task=order.task, sources=order.sources, cap=order.cap, budget=order.budget)
 
 
-def estimate_cost(*, category: Category, sources: tuple[str, ...] = (), cap: int | None = None, task: str = ScrapeRun.Task.SCRAPE) -> Estimate:
+def estimate_cost(
+    *, category: Category, sources: tuple[str, ...] = (), cap: int | None = None, task: str = ScrapeRun.Task.SCRAPE
+) -> Estimate:
     """Say what a run of a category would cost at most, as its list is now."""
     accounts = posts = 0
     dollars = Decimal(0)

@@ -12,16 +12,11 @@ from django.utils import timezone
 from game.live.services import announce
 from game.pool.models import Category
 from tests.game.live.test_live import join
-from tests.training.people import client_of
+from tests.people import cookie_of
 from training.models import TrainingRun
 from training.topics import TRAINING
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis")]
-
-
-def cookie_of(name: str) -> str:
-    """Return the cookie header of somebody signed in."""
-    return client_of(name).cookies.output(header="", sep=";").strip()
 
 
 @pytest.fixture(autouse=True)

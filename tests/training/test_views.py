@@ -15,7 +15,7 @@ from game.pool.services import NewTweet, add_tweets, get_author
 from generation.models import Corpus, CorpusEntry, ModelEvent, ModelVersion
 from generation.versions import promote_model, register_model
 from tests.generation.conftest import copy_model
-from tests.training.people import client_of
+from tests.people import client_of
 from training import views
 from training.models import TrainingRun
 

@@ -1,4 +1,4 @@
-"""Who comes to the training pages: one who may, and those who must be refused."""
+"""Who comes to the pages of moderators: one who may, and those who must be refused."""
 
 from django.contrib.auth.models import Group, User
 from django.test import Client
@@ -15,3 +15,8 @@ def client_of(name: str, enforce_csrf_checks: bool = False) -> Client:
             user.groups.add(Group.objects.get(name=name))
         client.force_login(user)
     return client
+
+
+def cookie_of(name: str) -> str:
+    """Return the cookie header of somebody signed in."""
+    return client_of(name).cookies.output(header="", sep=";").strip()
