@@ -130,7 +130,7 @@ class XFake(FakeServer):
 
     def _post(self, person: Person, post: WorldPost) -> dict[str, Any]:
         text = html.escape(post.text.replace("https://example.org/more", SHORT_LINK), quote=False)
-        view = {
+        view: dict[str, Any] = {
             "id": str(post.key),
             "edit_history_tweet_ids": [str(post.key)],
             "text": text,

@@ -4,7 +4,6 @@ import logging
 import time
 import traceback
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -222,6 +221,7 @@ def test_the_wait_is_counted_by_the_servers_own_clock(source, fake, offset) -> N
     fake.troubles.append(Trouble(reply=lambda request: fake.too_many(2)))
     with pytest.raises(RateLimited) as refused:
         source.resolve([ADA])
+    assert refused.value.seconds is not None
     assert 1.0 <= refused.value.seconds <= 2.0
     assert source.limit.remaining == 0
     source.resolve([ADA])
@@ -238,6 +238,7 @@ def test_the_limit_of_the_day_counts_where_it_is_the_one_that_is_used_up(source,
     fake.troubles.append(Trouble(reply=too_many))
     with pytest.raises(RateLimited, match=r"^X asks to wait: the requests of this day are used up$") as refused:
         source.resolve([ADA])
+    assert refused.value.seconds is not None
     assert 39_999 <= refused.value.seconds <= 40_000
 
 
@@ -439,8 +440,3 @@ def test_a_certificate_that_nobody_vouches_for_is_not_the_proxys_failure(api, mo
             source.resolve([ADA])
         source.close()
     assert api.requests == []
-
-
-def test_times_are_utc(source) -> None:
-    assert read_all(source)[0].posts[0].posted_at.tzinfo is UTC
-    assert read_all(source)[0].posts[0].posted_at > datetime(2025, 1, 1, tzinfo=UTC)
