@@ -1,6 +1,7 @@
 """Readers of files: each yields (line number, post or what is wrong with the line), and holds one record at a time."""
 
 import bz2
+import codecs
 import csv
 import gzip
 import json
@@ -79,7 +80,7 @@ def _decode(line: bytes | None) -> str:
     if b"\x00" in line:
         raise ValueError("has a NUL byte")
     try:
-        return line.decode("utf-8-sig")
+        return line.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         raise ValueError(f"is not UTF-8 at byte {error.start + 1}") from None
 

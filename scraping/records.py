@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from game.pool.rules import normalise
@@ -21,13 +22,15 @@ MAX_NAME_LENGTH = 120
 MAX_LINK_LENGTH = 300
 _WEB_ADDRESS = re.compile(r"https?://[^\s\"<>]+")
 _STATUS_ID = re.compile(r"/status(?:es)?/([0-9]{1,20})\b")
+_ID = re.compile(r"[0-9]{1,20}")
 _OFFSET = re.compile(r"[+-]\d\d:?\d\d")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def read_record(record: Mapping[str, Any], *, handle: str) -> Post:
     """Return the post that `record` describes; `handle` is its author where it names none."""
-    if not any(name in record for name in TEXT):
+    text = _first(record, TEXT)
+    if text is None and not any(name in record for name in TEXT):
         raise ValueError(f"has no {', '.join(TEXT)}")
     link = _link(record.get("link"))
     # `id` may have been rounded by a browser on its way here; the one in the link never is.
@@ -35,9 +38,9 @@ def read_record(record: Mapping[str, Any], *, handle: str) -> Post:
     opener = _number(record.get("conversation_id"))
     facts = {"likes": _count(record, _LIKES), "shares": _count(record, _SHARES), "link": link, "source_id": own_id}
     return Post(
-        text=_words(_first(record, TEXT), "text"),
+        text=_words(text, "text"),
         handle=_handle(record) or handle,
-        name=normalise(_words(record.get("name"), "name"))[:MAX_NAME_LENGTH],
+        name=_tidy(_words(record.get("name"), "name"))[:MAX_NAME_LENGTH],
         posted_at=_time(record),
         is_retweet=str(_first(record, _RETWEET)).casefold() in ("true", "1", "yes", "t"),
         is_reply=bool(own_id and opener and own_id != opener),
@@ -45,8 +48,15 @@ def read_record(record: Mapping[str, Any], *, handle: str) -> Post:
     )
 
 
+# Names come again and again.
+_tidy = lru_cache(maxsize=10_000)(normalise)
+
+
 def _first(record: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    return next((record[name] for name in names if record.get(name) not in (None, "")), None)
+    for name in names:
+        if (value := record.get(name)) not in (None, ""):
+            return value
+    return None
 
 
 def _words(value: Any, what: str) -> str:
@@ -58,7 +68,7 @@ def _words(value: Any, what: str) -> str:
 
 
 def _handle(record: Mapping[str, Any]) -> str:
-    handle = normalise(_words(_first(record, _HANDLE), "username")).lstrip("@ ")
+    handle = _tidy(_words(_first(record, _HANDLE), "username")).lstrip("@ ")
     if len(handle) > MAX_NAME_LENGTH:
         raise ValueError(f"has a username longer than {MAX_NAME_LENGTH} characters")
     return handle
@@ -88,19 +98,20 @@ def _link(value: Any) -> str:
 def _number(value: Any) -> str:
     """Return the digits of the id in `value`; nothing for what is not one."""
     digits = str(value or "")
-    return digits if re.fullmatch(r"[0-9]{1,20}", digits) else ""
+    return digits if _ID.fullmatch(digits) else ""
 
 
 def _time(record: Mapping[str, Any]) -> datetime | None:
     stamp = _first(record, _TIME)
+    if stamp is not None and (moment := read_moment(stamp)):
+        return moment
     date, clock, zone = (str(record.get(name) or "") for name in ("date", "time", "timezone"))
     together = f"{date} {clock}{zone if _OFFSET.fullmatch(zone) else ''}" if date and clock else date or clock
-    stamps = [value for value in (stamp, together) if value not in (None, "") and value == value]
-    for value in stamps:
-        if moment := read_moment(value):
-            return moment
-    if stamps:
-        raise ValueError(f"has a time that can't be read: {str(stamps[0])[:40]!r}")
+    if together and (moment := read_moment(together)):
+        return moment
+    for value in (stamp, together):
+        if value not in (None, "") and value == value:
+            raise ValueError(f"has a time that can't be read: {str(value)[:40]!r}")
     return None
 
 

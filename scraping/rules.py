@@ -10,6 +10,9 @@ from game.pool.rules import MAX_LENGTH, MIN_LENGTH, has_link, has_markup, is_man
 
 # One more whenever `clean` comes to decide anything differently: `manage.py reclean` then cleans again what an earlier one cleaned.
 CLEANING_VERSION = 1
+# By source: the platform whose handles it reads. `twint` and `x` are two ways to one platform.
+PLATFORMS = {"bluesky": "bluesky", "mastodon": "mastodon", "x": "twitter", "twint": "twitter"}
+
 # Longer than any post with its links and entities: not worth a look at its words.
 MAX_RAW_LENGTH = 8_000
 
@@ -28,6 +31,7 @@ class Drop(StrEnum):
     TOO_LONG = "too long"
     DUPLICATE = "duplicate"
     OTHER_AUTHOR = "not an author asked for"
+    OPTED_OUT = "author opted out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class Post:
     is_retweet: bool = False
     is_reply: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
+    # The platform's own id of the author, where the source tells it.
+    account_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

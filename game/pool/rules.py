@@ -5,6 +5,7 @@ import html
 import re
 import unicodedata
 from html.entities import html5
+from string import ascii_lowercase, ascii_uppercase
 
 import pycld2
 
@@ -15,24 +16,25 @@ MIN_LENGTH = 25
 MAX_LENGTH = 400
 
 # Single quotes, double quotes, hyphens and dashes, the ellipsis, full-width marks.
-_PLAIN = str.maketrans(
-    {
-        **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032`\u00b4", "'"),
-        **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb", '"'),
-        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015", "-"),
-        "\u2026": "...",
-        "\uff01": "!",
-        "\uff1f": "?",
-    }
-)
+_PLAIN = {
+    **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032`\u00b4", "'"),
+    **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb", '"'),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015", "-"),
+    "\u2026": "...",
+    "\uff01": "!",
+    "\uff1f": "?",
+}
+_FANCY = re.compile(f"[{''.join(_PLAIN)}]")
 # What shows nothing or a box: format and control characters less the joiner that emoji are made with (U+200D),
 # halves of a character that was cut in two (which no database takes), and the characters of one maker's fonts.
 _INVISIBLE = re.compile(
     "[\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufffc\ufffd\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ue000-\uf8ff]"
 )
 _ENTITY = re.compile(r"&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_SPACE = re.compile(r"\s+")
 _NOT_WORD = re.compile(r"[\W_]+")
+# The same in ASCII, in one step: small letters for capital ones, and what goes.
+_SMALL = bytes.maketrans(ascii_uppercase.encode(), ascii_lowercase.encode())
+_NOT_WORD_ASCII = bytes(code for code in range(128) if not chr(code).isalnum())
 
 
 def normalise(text: str) -> str:
@@ -41,14 +43,28 @@ def normalise(text: str) -> str:
     The result is a fixed point: normalising it again changes nothing. So entities are decoded
     however often they were encoded; posts that passed through several tools carry `&amp;amp;`.
     """
-    while (plainer := _normalise_once(text)) != text:
+    if _is_plain(text):
+        return text
+    while (plainer := _normalise_once(text)) != text and not _is_settled(plainer):
         text = plainer
-    return text
+    return plainer
 
 
 def _normalise_once(text: str) -> str:
-    text = unicodedata.normalize("NFC", _ENTITY.sub(_decode_entity, text)).translate(_PLAIN)
-    return _SPACE.sub(" ", _INVISIBLE.sub("", text)).strip()
+    if "&" in text:
+        text = _ENTITY.sub(_decode_entity, text)
+    text = _FANCY.sub(lambda mark: _PLAIN[mark[0]], unicodedata.normalize("NFC", text))
+    return " ".join(_INVISIBLE.sub("", text).split())
+
+
+def _is_plain(text: str) -> bool:
+    """Say at a glance of most texts that there is nothing to do."""
+    return text.isascii() and text.isprintable() and "&" not in text and "`" not in text and "  " not in text and text.strip() == text
+
+
+def _is_settled(text: str) -> bool:
+    """Say of a text that was normalised once whether that was enough: entities and accents may still come of what was between."""
+    return "&" not in text and unicodedata.is_normalized("NFC", text)
 
 
 def _decode_entity(entity: re.Match[str]) -> str:
@@ -58,8 +74,12 @@ def _decode_entity(entity: re.Match[str]) -> str:
 
 def fingerprint(text: str) -> bytes:
     """Return 16 bytes equal for texts that differ only in case, punctuation or white space."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return hashlib.blake2b((_NOT_WORD.sub("", folded) or folded).encode(), digest_size=16).digest()
+    if text.isascii():
+        words = text.encode().translate(_SMALL, _NOT_WORD_ASCII) or text.lower().encode()
+    else:
+        folded = unicodedata.normalize("NFKC", text).casefold()
+        words = (_NOT_WORD.sub("", folded) or folded).encode()
+    return hashlib.blake2b(words, digest_size=16).digest()
 
 
 def is_for_training(mark: bytes) -> bool:
@@ -79,6 +99,9 @@ _LINK = re.compile(
     | (?<![@\w.]) [a-z0-9][a-z0-9-]+ (?:\.[a-z0-9-]+)* \.(?:com|org|net|gov|edu) \b
     """
 )
+# Every link has one of them. To look for these first is many times faster than the expression.
+_LINK_PARTS = ("www.", ".com", ".org", ".net", ".gov", ".edu")
+_LINK_SLASH = re.compile(r"(?i):\s?/|\.[a-z]{2,4}/")
 # "RT if you agree" is a person's own words.
 _ASKING = "if|this|that|to|me|us|and|or|please|pls|plz|for|with|is|was|has|on|in|now|so"
 _MANUAL_RETWEET = re.compile(
@@ -94,17 +117,18 @@ _MARKUP = re.compile(r"(?i)&(?:[a-z]{2,8}|#\d+);|</?(?:a|b|br|p|i|div|span|img|s
 
 def has_link(text: str) -> bool:
     """Say whether a reader would take part of `text` for a link."""
-    return bool(_LINK.search(text))
+    may_be = any(map(text.lower().__contains__, _LINK_PARTS)) or ("/" in text and _LINK_SLASH.search(text))
+    return bool(may_be and _LINK.search(text))
 
 
 def is_manual_retweet(text: str) -> bool:
     """Say whether `text` passes on somebody else's words, as in `RT @name` or `"@name: ...`."""
-    return bool(_MANUAL_RETWEET.search(text))
+    return ("RT" in text or "MT" in text or "@" in text) and bool(_MANUAL_RETWEET.search(text))
 
 
 def has_markup(text: str) -> bool:
     """Say whether HTML is left in the normalised `text`."""
-    return bool(_MARKUP.search(text))
+    return ("<" in text or "&" in text) and bool(_MARKUP.search(text))
 
 
 # What can be told apart: ISO 639-1 codes, mostly.
@@ -115,7 +139,7 @@ _MENTION_OR_TAG = re.compile(r"[@#]\w+")
 def is_surely_other_language(text: str, language: str) -> bool:
     """Say whether `text` is in another language than `language` (one of LANGUAGES), beyond doubt."""
     # Handles and hashtags are names: they say nothing about the language round them.
-    prose = _MENTION_OR_TAG.sub(" ", text)
+    prose = _MENTION_OR_TAG.sub(" ", text) if "@" in text or "#" in text else text
     try:
         reliable, _, ranked = pycld2.detect(prose, isPlainText=True, hintLanguage=language)
     except pycld2.error:  # a language or a text that it does not know: no opinion

@@ -12,6 +12,8 @@ from game.pool.models import Author, Category, Kind, Tweet
 from game.pool.services import get_author
 from scraping import services
 from scraping.formats import UnreadableFile
+from scraping.models import OptOut
+from scraping.optouts import OptOuts
 from scraping.rules import Cleaning, Drop
 from scraping.services import NAMED_LINES, ImportReport, import_file, outcome_rows
 from tests.scraping.conftest import sentence, twint
@@ -41,14 +43,16 @@ def test_every_post_is_kept_or_counted_by_its_reason(category: Category, write: 
         twint(9, tweet=sentence(9) * 10),
         twint(10, tweet=sentence(1).upper()),
         twint(11, username="bob"),
+        twint(12, username="CY"),
         "{",
     )
-    report = run(category, path, only=["@Ada_Owl"])
+    OptOut.objects.create(platform="twitter", handle="cy")
+    report = run(category, path, only=["@Ada_Owl", "cy"])
     assert report.kept == 1
     assert +report.dropped == dict.fromkeys(Drop, 1)
-    assert report.broken_lines == ["a.jsonl, line 12: is not JSON: Expecting property name enclosed in double quotes at column 2."]
+    assert report.broken_lines == ["a.jsonl, line 13: is not JSON: Expecting property name enclosed in double quotes at column 2."]
     assert outcome_rows(report)[0] == ("kept", 1)
-    assert outcome_rows(report)[-1] == ("posts read", 12)
+    assert outcome_rows(report)[-1] == ("posts read", 13)
 
 
 def test_what_is_kept_is_stored_with_author_time_and_facts(category: Category, write: Write) -> None:
@@ -185,6 +189,15 @@ def test_an_import_that_is_interrupted_and_run_again_ends_like_one_that_was_not(
     columns = ("text", "author", "split", "status", "posted_at", "facts", "fingerprint")
     tables = [[tuple(map(str, row)) for row in Tweet.objects.filter(category=one).values_list(*columns)] for one in (category, undisturbed)]
     assert sorted(tables[0]) == sorted(tables[1])
+
+
+def test_who_opts_out_during_an_import_is_left_out_of_the_rest(category: Category, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "CHUNK", 2)
+    opt_outs = iter([OptOuts(), OptOuts(), OptOuts(handles=frozenset({("twitter", "ada_owl")}))])
+    monkeypatch.setattr(services, "read_opt_outs", lambda: next(opt_outs))
+    report = run(category, write("a.jsonl", twint(1), twint(2), twint(3), twint(4, username="bob")))
+    assert {text for text, _, _ in pool()} == {sentence(1), sentence(2), sentence(4)}
+    assert (report.kept, +report.dropped) == (3, {Drop.OPTED_OUT: 1})
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,9 +1,12 @@
+import hashlib
+import re
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from game.pool import rules
 from game.pool.rules import (
     TRAIN_SHARE,
     fingerprint,
@@ -82,6 +85,41 @@ def test_normalise_is_a_fixed_point_that_a_database_takes(raw: str) -> None:
     assert normalise(once) == once
     assert "\x00" not in once.encode().decode()
     assert unicodedata.is_normalized("NFC", once)
+
+
+def every_step(text: str) -> str:
+    """Take every step of normalising, again and again, whether or not there is anything to do."""
+    plain = {ord(fancy): mark for fancy, mark in rules._PLAIN.items()}
+    while True:
+        plainer = unicodedata.normalize("NFC", rules._ENTITY.sub(rules._decode_entity, text)).translate(plain)
+        plainer = re.sub(r"\s+", " ", rules._INVISIBLE.sub("", plainer)).strip()
+        if plainer == text:
+            return text
+        text = plainer
+
+
+@given(st.one_of(MESSY, st.text()))
+def test_normalise_skips_no_step_that_would_change_something(raw: str) -> None:
+    assert normalise(raw) == every_step(raw)
+
+
+@given(st.one_of(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(max_codepoint=127))))
+def test_fingerprint_takes_ascii_for_what_it_is_elsewhere(text: str) -> None:
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    words = re.sub(r"[\W_]+", "", folded) or folded
+    assert fingerprint(text) == hashlib.blake2b(words.encode(), digest_size=16).digest()
+
+
+LINKS = ["http", "https", "HTTP\u017f", ":", "/", "://", ".", "www.", "WWW.x", "pic.twitter.com", "t.co/x", "owls", ".com", ".ORG"]
+REST = ["@", '"', "'", "RT", "rt", "MT", "mt", "RT:", "&", ";", "<", "<b>", "</", ">", "n\u0131", "\u212a", "1", "-", "x"]
+PIECES = st.lists(st.sampled_from([*LINKS, *REST, " "])).map("".join)
+
+
+@given(PIECES)
+def test_a_first_look_misses_nothing_that_the_expressions_find(text: str) -> None:
+    assert has_link(text) == bool(rules._LINK.search(text))
+    assert is_manual_retweet(text) == bool(rules._MANUAL_RETWEET.search(text))
+    assert has_markup(text) == bool(rules._MARKUP.search(text))
 
 
 @given(st.lists(WORDS, min_size=1, max_size=8), st.sampled_from([" ", "  ", ", ", "... ", "!\n", "_", ' "']))
