@@ -192,7 +192,7 @@ def _store(claim: Claim, harvest: Harvest, now: datetime) -> None:
     facts = {"model": model.name, "version": model.version} | {key: model.sampling[key] for key in ("temperature", "topk", "topp")}
     with transaction.atomic():
         tweets = [NewTweet(author=model.author, text=text, posted_at=now, facts=facts) for text in harvest.chosen]
-        kept = sum(add_tweets(category=model.category, tweets=tweets, status=Status.APPROVED))
+        kept = sum(pk is not None for pk in add_tweets(category=model.category, tweets=tweets, status=Status.APPROVED))
         # Another batch of the category may have written the same text since the screen.
         dropped[Drop.DUPLICATE] += len(harvest.chosen) - kept
         claim.finish(made=harvest.made, kept=kept, dropped={reason: count for reason, count in dropped.most_common() if count})

@@ -56,7 +56,8 @@ class RawPost(models.Model):
     KEPT = "kept"
     GONE = "gone"
 
-    feed = models.ForeignKey(Feed, on_delete=models.PROTECT, related_name="posts")
+    # Both indexes that begin with it serve it.
+    feed = models.ForeignKey(Feed, on_delete=models.PROTECT, related_name="posts", db_index=False)
     source_id = models.CharField(max_length=200, help_text="Unique on its platform.")
     in_pass = models.PositiveIntegerField(help_text="How many passes of its feed were over when it came.")
     posted_at = models.DateTimeField(null=True, blank=True)

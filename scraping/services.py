@@ -164,7 +164,7 @@ class _Store:
             if (opt_outs := read_opt_outs()) != self.opt_outs:
                 fit = [(post, tweet) for post, tweet in fit if not opt_outs.holds(post.platform, post.handle, post.account_id)]
             tweets = [tweet for _, tweet in fit]
-            report.kept = sum(add_tweets(category=self.category, tweets=tweets, status=self.status))
+            report.kept = sum(pk is not None for pk in add_tweets(category=self.category, tweets=tweets, status=self.status))
         report.dropped[Drop.DUPLICATE] = len(tweets) - report.kept
         report.dropped[Drop.OPTED_OUT] = len(chunk) - len(tweets) - report.dropped[Drop.BROKEN]
         return report

@@ -111,9 +111,12 @@ def _insert(feed: Feed, news: Mapping[str, Post]) -> tuple[int, Counter[str]]:
     fit = {source_id: text for source_id, text in texts.items() if not isinstance(text, Drop)}
     tweets = [_new_tweet(feed, news[source_id], text) for source_id, text in fit.items()]
     added = dict(zip(fit, add_tweets(category=feed.category, tweets=tweets, status=Status.PENDING), strict=True))
-    ids = dict(zip(fit, find_tweets(category=feed.category, texts=list(fit.values())), strict=True))
+    repeated = [source_id for source_id, pk in added.items() if pk is None]
+    # A repeat is withdrawn with the tweet that it repeats, should it be the one that its author takes back.
+    there = find_tweets(category=feed.category, texts=[fit[source_id] for source_id in repeated]) if repeated else []
+    ids = added | dict(zip(repeated, there, strict=True))
     outcomes = {
-        source_id: text.name if isinstance(text, Drop) else RawPost.KEPT if added[source_id] else Drop.DUPLICATE.name
+        source_id: text.name if isinstance(text, Drop) else RawPost.KEPT if added[source_id] is not None else Drop.DUPLICATE.name
         for source_id, text in texts.items()
     }
     rows = [

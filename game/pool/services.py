@@ -33,12 +33,12 @@ _INSERT = """
            AS new (author_id, kind, text, fingerprint, split, posted_at, facts, place)
      ORDER BY fingerprint, place
     ON CONFLICT (category_id, fingerprint) DO NOTHING
-    RETURNING fingerprint
+    RETURNING fingerprint, id
 """
 
 
-def add_tweets(*, category: Category, tweets: Sequence[NewTweet], status: str) -> list[bool]:
-    """Add `tweets` to the pool, and say of each whether it was new there.
+def add_tweets(*, category: Category, tweets: Sequence[NewTweet], status: str) -> list[int | None]:
+    """Add `tweets` to the pool, and return the id of each that was new there, None for the others.
 
     The one way in for human and machine tweets alike. A tweet whose fingerprint the category
     already holds, or that comes twice in `tweets`, is not added again: the first one stays.
@@ -61,12 +61,8 @@ def add_tweets(*, category: Category, tweets: Sequence[NewTweet], status: str) -
     ]
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, (category.pk, status, json.dumps(rows)))
-        added = {bytes(row[0]) for row in cursor.fetchall()}
-    news = []
-    for mark in marks:
-        news.append(mark in added)
-        added.discard(mark)
-    return news
+        added = {bytes(mark): pk for mark, pk in cursor.fetchall()}
+    return [added.pop(mark, None) for mark in marks]
 
 
 def find_tweets(*, category: Category, texts: Sequence[str]) -> list[int | None]:

@@ -85,7 +85,7 @@ class Migration(migrations.Migration):
                 ('cleaning', models.PositiveSmallIntegerField(help_text='The version of the cleaning that said so.')),
                 ('fetched_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('checked_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='When it was last seen at the source.')),
-                ('feed', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='posts', to='scraping.feed')),
+                ('feed', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='posts', to='scraping.feed')),
                 ('tweet', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='raw_posts', to='pool.tweet')),
             ],
         ),

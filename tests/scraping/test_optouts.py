@@ -137,7 +137,7 @@ def test_words_that_were_erased_do_not_come_back(category: Category) -> None:
     add(category, "ada_owl", 1)
     opt_out(platform="twitter", handle="ada_owl", by=None)
     author = Author.objects.get()
-    assert add_tweets(category=category, tweets=[NewTweet(author, sentence(1))], status="approved") == [False]
+    assert add_tweets(category=category, tweets=[NewTweet(author, sentence(1))], status="approved") == [None]
 
 
 def test_a_machine_of_the_same_handle_keeps_its_tweets(category: Category) -> None:

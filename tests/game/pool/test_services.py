@@ -36,7 +36,8 @@ def tweets_of(author: Author, *texts: str) -> list[NewTweet]:
 
 def test_a_tweet_is_stored_whole(birds: Category, ada: Author) -> None:
     facts = {"likes": 7, "link": "https://owls.example/1"}
-    assert add_tweets(category=birds, tweets=[NewTweet(ada, "An owl, asleep.", NOON, facts)], status=Status.APPROVED) == [True]
+    [pk] = add_tweets(category=birds, tweets=[NewTweet(ada, "An owl, asleep.", NOON, facts)], status=Status.APPROVED)
+    assert pk == Tweet.objects.get().pk
     tweet = Tweet.objects.get()
     mark = fingerprint("An owl, asleep.")
     assert (tweet.category, tweet.author, tweet.kind, tweet.text) == (birds, ada, Kind.HUMAN, "An owl, asleep.")
@@ -57,20 +58,21 @@ def test_nothing_to_add_asks_the_database_nothing(birds: Category) -> None:
 def test_any_number_of_tweets_is_one_statement(birds: Category, ada: Author, count: int) -> None:
     tweets = tweets_of(ada, *(f"owl {number}" for number in range(count)))
     with CaptureQueriesContext(connection) as queries:
-        assert add_tweets(category=birds, tweets=tweets, status=Status.PENDING) == [True] * count
+        assert None not in add_tweets(category=birds, tweets=tweets, status=Status.PENDING)
     assert len(queries) == 1
 
 
 def test_a_tweet_known_already_or_twice_in_one_go_is_added_once(birds: Category, ada: Author) -> None:
     add_tweets(category=birds, tweets=tweets_of(ada, "An owl."), status=Status.APPROVED)
     news = add_tweets(category=birds, tweets=tweets_of(ada, "a finch!", "AN OWL", "A FINCH", "a crane"), status=Status.PENDING)
-    assert news == [True, False, False, True]
+    assert [pk is not None for pk in news] == [True, False, False, True]
     assert sorted(Tweet.objects.values_list("text", "status")) == [("An owl.", "approved"), ("a crane", "pending"), ("a finch!", "pending")]
 
 
 def test_the_first_of_two_authors_keeps_a_text(birds: Category, ada: Author) -> None:
     bob = get_author(kind=Kind.HUMAN, platform="twitter", handle="bob")
-    assert add_tweets(category=birds, tweets=tweets_of(ada, "An owl.") + tweets_of(bob, "An owl!"), status=Status.PENDING) == [True, False]
+    first, second = add_tweets(category=birds, tweets=tweets_of(ada, "An owl.") + tweets_of(bob, "An owl!"), status=Status.PENDING)
+    assert (first, second) == (Tweet.objects.get().pk, None)
     assert Tweet.objects.get().author == ada
 
 
@@ -91,7 +93,7 @@ def test_machine_tweets_are_all_for_play(birds: Category, model: Author) -> None
 
 def test_a_machine_tweet_that_a_person_wrote_before_is_not_new(birds: Category, ada: Author, model: Author) -> None:
     add_tweets(category=birds, tweets=tweets_of(ada, "An owl."), status=Status.PENDING)
-    assert add_tweets(category=birds, tweets=tweets_of(model, "an owl"), status=Status.APPROVED) == [False]
+    assert add_tweets(category=birds, tweets=tweets_of(model, "an owl"), status=Status.APPROVED) == [None]
 
 
 def test_the_database_refuses_a_tweet_of_another_kind_than_its_author(birds: Category, ada: Author) -> None:
@@ -110,7 +112,8 @@ def test_imports_that_meet_in_other_orders_neither_fail_nor_double() -> None:
     def add(order: list[str]) -> int:
         start.wait()
         try:
-            return sum(sum(add_tweets(category=birds, tweets=tweets_of(ada, *order), status=Status.PENDING)) for _ in range(3))
+            tweets = tweets_of(ada, *order)
+            return sum(pk is not None for _ in range(3) for pk in add_tweets(category=birds, tweets=tweets, status=Status.PENDING))
         finally:
             connection.close()
 
