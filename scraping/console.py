@@ -14,6 +14,11 @@ from scraping.models import ScrapeRun, Visit
 from scraping.rules import Drop
 
 SECONDS_BETWEEN_LINES = 5.0
+# What is told of the visits of a run, by its task: a title, and the field.
+COLUMNS: dict[str, dict[str, str]] = {
+    ScrapeRun.Task.SCRAPE: {"posts": "posts", "new": "new", "kept": "kept"},
+    ScrapeRun.Task.CHECK: {"posts asked about": "posts", "gone": "new"},
+}
 # Bars of accounts at a time: the others wait, or are over.
 BARS = 12
 
@@ -57,7 +62,7 @@ class RunConsole:
             self.out.write(line)
         elif time.monotonic() - self.said_at >= SECONDS_BETWEEN_LINES:
             self.said_at = time.monotonic()
-            self.out.write(summary_line(visits))
+            self.out.write(summary_line(run.task, visits))
 
     def _draw(self, progress: Progress, visits: Sequence[Visit]) -> None:
         over = sum(visit.finished_at is not None or visit.state in (Visit.State.DONE, Visit.State.SKIPPED) for visit in visits)
@@ -76,25 +81,27 @@ class RunConsole:
                     progress.remove_task(self.bars.pop(visit.pk))
 
 
-def summary_line(visits: Sequence[Visit]) -> str:
+def summary_line(task: str, visits: Sequence[Visit]) -> str:
     """Return how far a run is, in one line."""
     over = sum(visit.state not in (Visit.State.WAITING, Visit.State.RUNNING) for visit in visits)
-    posts, new, kept = (sum(getattr(visit, name) for visit in visits) for name in ("posts", "new", "kept"))
-    return f"{over} of {len(visits)} accounts, {posts:,} posts, {new:,} new, {kept:,} kept"
+    return ", ".join([f"{over} of {len(visits)} accounts", *(f"{count:,} {title}" for title, count in _totals(task, visits).items())])
 
 
-def run_table(visits: Sequence[Visit]) -> Table:
-    """Return the closing table of a scrape: a row an account, one for all, and what was dropped for which reason."""
+def run_table(task: str, visits: Sequence[Visit]) -> Table:
+    """Return the closing table of a run: a row an account, and one for all."""
     table = Table("account", "ended")
-    for name in ("posts", "new", "kept"):
-        table.add_column(name, justify="right")
+    for title in COLUMNS[task]:
+        table.add_column(title, justify="right")
     for visit in visits:
         ended = f"{visit.state}: {visit.note}" if visit.note else visit.state
-        table.add_row(str(visit.feed), ended, *(f"{getattr(visit, name):,}" for name in ("posts", "new", "kept")))
-    totals = [sum(getattr(visit, name) for visit in visits) for name in ("posts", "new", "kept")]
+        table.add_row(str(visit.feed), ended, *(f"{count:,}" for count in _totals(task, [visit]).values()))
     table.add_section()
-    table.add_row("all", "", *(f"{total:,}" for total in totals))
+    table.add_row("all", "", *(f"{total:,}" for total in _totals(task, visits).values()))
     return table
+
+
+def _totals(task: str, visits: Sequence[Visit]) -> dict[str, int]:
+    return {title: sum(getattr(visit, name) for visit in visits) for title, name in COLUMNS[task].items()}
 
 
 def drop_lines(visits: Sequence[Visit]) -> list[str]:
@@ -104,3 +111,14 @@ def drop_lines(visits: Sequence[Visit]) -> list[str]:
         for name, count in visit.dropped.items():
             counts[name] = counts.get(name, 0) + count
     return [f"dropped, {Drop[name]}: {count:,}" for name, count in sorted(counts.items(), key=lambda row: -row[1])]
+
+
+def print_result(run: ScrapeRun, out: OutputWrapper) -> None:
+    """Print what a run came to."""
+    run.refresh_from_db()
+    visits = list(Visit.objects.filter(run=run).select_related("feed").order_by("feed__source", "feed__handle"))
+    Console(file=out, width=100).print(run_table(run.task, visits))  # type: ignore[arg-type]
+    for line in [*drop_lines(visits), *run.note.splitlines()]:
+        out.write(line)
+    if run.spent:
+        out.write(f"It cost about ${run.spent:.2f}.")

@@ -11,8 +11,9 @@ from django.utils.text import slugify
 
 from game.pool.models import Category
 from scraping.catalogue import SOURCES
+from scraping.erasing import count_checked
 from scraping.feeds import add_handles, file_of, sync_file
-from scraping.models import Feed, RawPost, ScrapeRun
+from scraping.models import Feed, ScrapeRun
 from scraping.runs import PRICED, ScrapeError, start_run
 
 
@@ -73,7 +74,7 @@ def estimate_cost(
         feeds = Feed.objects.filter(category=category, source=name, listed=True)
         listed = feeds.count()
         if task == ScrapeRun.Task.CHECK:
-            asked = RawPost.objects.filter(feed__category=category, feed__source=name, outcome=RawPost.KEPT).count()
+            listed, asked = count_checked(category=category, checker=name)
         else:
             asked = listed * min(cap or settings.SCRAPE_CAP, source.most_posts or settings.SCRAPE_CAP)
         accounts, posts = accounts + listed, posts + asked

@@ -4,16 +4,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
-from rich.console import Console
 
 from game.pool.models import Category
 from scraping import runs
 from scraping.catalogue import SOURCES
 from scraping.commanding import dollars, get_category, whole
-from scraping.console import RunConsole, drop_lines, run_table
+from scraping.console import RunConsole, print_result
 from scraping.feeds import add_handles, file_of, sync_file
 from scraping.handle_lists import HandlesError, read_handles
-from scraping.models import ScrapeRun, Visit
+from scraping.models import ScrapeRun
 from scraping.orders import estimate_cost
 from scraping.walk import carry_out
 
@@ -43,10 +42,9 @@ class Command(BaseCommand):
         except OperationalError as error:
             raise CommandError(f"The database does not answer ({' '.join(str(error).split())}). Run it again to go on.") from error
         except KeyboardInterrupt:
-            self._print(run)
+            print_result(run, self.stdout)
             raise CommandError("Interrupted: what is counted is stored. Run it again to go on.") from None
-        self._print(run)
-        run.refresh_from_db()
+        print_result(run, self.stdout)
         if run.state != ScrapeRun.State.DONE:
             raise CommandError(run.error or f"{run} is at work elsewhere.")
 
@@ -81,14 +79,3 @@ class Command(BaseCommand):
         if most:
             budget = run.budget or Decimal(0)
             self.stderr.write(f"This may cost up to ${most:.2f}; it stops at ${budget:.2f}, of which ${run.spent:.2f} are spent.")
-
-    def _print(self, run: ScrapeRun) -> None:
-        visits = list(Visit.objects.filter(run=run).select_related("feed").order_by("feed__source", "feed__handle"))
-        Console(file=self.stdout, width=100).print(run_table(visits))  # type: ignore[arg-type]
-        for line in drop_lines(visits):
-            self.stdout.write(line)
-        run.refresh_from_db()
-        for line in run.note.splitlines():
-            self.stdout.write(line)
-        if run.spent:
-            self.stdout.write(f"It cost about ${run.spent:.2f}.")
