@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from scraping.manners import Manners
 from scraping.models import Feed, RawPost, Visit
 from scraping.optouts import OptOuts
-from scraping.sources.base import Account, AccountGone, Page, SourceError, State
+from scraping.sources.base import Account, AccountGone, Banned, NotConfigured, Page, SourceError, State
 from scraping.store import OptedOut, spend, store_page
 
 
@@ -52,10 +52,15 @@ class Errand:
     opt_outs: OptOuts
     changed: Callable[[], None] = lambda: None
     accounts: dict[int, Account] = field(default_factory=dict)
+    # Why nobody could say who an account is, by feed.
+    unresolved: dict[int, str] = field(default_factory=dict)
 
 
 def resolve_feeds(errand: Errand, feeds: Sequence[Feed]) -> None:
-    """Ask who the accounts of these feeds are, as many as one request takes, and keep the answers in `errand.accounts`."""
+    """Ask who the accounts of these feeds are, as many as one request takes, and keep the answers in `errand.accounts`.
+
+    Those of which no answer comes are in `errand.unresolved`: of many servers one is always down. Raises what holds for all.
+    """
     able = errand.manners.abilities
     by_id: list[Feed] = []
     by_handle: list[Feed] = []
@@ -67,7 +72,13 @@ def resolve_feeds(errand: Errand, feeds: Sequence[Feed]) -> None:
             (by_id if feed.account_id else by_handle).append(feed)
     for group, is_id in ((by_id, True), (by_handle, False)):
         for start in range(0, len(group), able.accounts_at_once):
-            _resolve_some(errand, group[start : start + able.accounts_at_once], is_id=is_id)
+            some = group[start : start + able.accounts_at_once]
+            try:
+                _resolve_some(errand, some, is_id=is_id)
+            except (Banned, BudgetSpent, NotConfigured):
+                raise
+            except SourceError as error:
+                errand.unresolved |= dict.fromkeys((feed.pk for feed in some), str(error))
 
 
 def _resolve_some(errand: Errand, feeds: Sequence[Feed], *, is_id: bool) -> None:

@@ -140,13 +140,15 @@ class Walk:
 
     def _resolve(self, errand: Errand, feeds: list[Feed]) -> None:
         """Find out who the accounts are; those that can't be are noted as not visited."""
+        problem = ""
         try:
             check_rest(errand.manners.name)
             resolve_feeds(errand, feeds)
         except SourceError as error:
-            for feed in feeds:
-                if feed.pk not in errand.accounts:
-                    skip_visit(errand, self.visits[feed.pk], str(error))
+            problem = str(error)
+        for feed in feeds:
+            if feed.pk not in errand.accounts:
+                skip_visit(errand, self.visits[feed.pk], errand.unresolved.get(feed.pk, problem))
 
     def _visit(self, errand: Errand, feed: Feed) -> None:
         try:

@@ -163,14 +163,15 @@ class MastodonSource:
         status, server = response.status_code, urlsplit(response.url).netloc
         if status == 410 or (status == 404 and "error" in told):
             return AccountGone(f"{server} has none such ({status})", State.MISSING)
-        if status == 401:
+        if status == 401 and "error" in told:
             return AccountGone(f"{server} shows posts only to those who are signed in", State.DECLINED)
         if status == 403 and "error" in told:
             return AccountGone(f"{server} has closed the account", State.SUSPENDED)
-        if status == 403 and self._only:
-            return Banned(f"{server} refuses us (403)")
-        # One server of many: what it refuses says nothing of the others.
-        return AccountGone(f"{server} does not want to be read by us (403)", State.DECLINED) if status == 403 else None
+        if status in (401, 403):
+            # One server of many says nothing for the others, and what stands before it nothing of the account.
+            refusal = f"{server} refuses us ({status})"
+            return Banned(refusal) if self._only else SourceError(refusal)
+        return None
 
 
 def _next(page: list[Any]) -> str:

@@ -122,6 +122,7 @@ STRANGE = "the answer of HOST is not one of Mastodon's API"
         (Reply(["what"]), Unavailable, STRANGE),
         (Reply({"hello": 1}), Unavailable, STRANGE),
         (Reply(b"<html>Just a moment...</html>", 403), Banned, "HOST refuses us (403)"),
+        (Reply(b"", 401), Banned, "HOST refuses us (401)"),
         (Reply(b"<html>No such page</html>", 404), SourceError, "HOST does not take the request (404)"),
         (refuse(422, "What?"), SourceError, "HOST does not take the request (422: What?)"),
         (Reply(b"", 407), ProxyFailed, "the proxy to HOST wants another password"),
@@ -184,10 +185,14 @@ def test_nobody_lets_us_ask_our_own_network(wanderer, fediverse, handle) -> None
     assert fediverse.requests == []
 
 
-def test_one_server_that_refuses_us_does_not_ban_us_from_all(wanderer, fediverse) -> None:
-    challenge = Reply(b"<html>Just a moment...</html>", 403)
+@pytest.mark.parametrize("status", [401, 403])
+def test_one_server_that_refuses_us_does_not_ban_us_from_all(wanderer, fediverse, status) -> None:
+    challenge = Reply(b"<html>Just a moment...</html>", status)
     fediverse.troubles.append(Trouble(reply=lambda request: challenge, when=lambda request: request.headers["Host"] == HOST))
-    assert [account.state for account in wanderer.resolve([ADA, BEA])] == [State.DECLINED, State.OPEN]
+    with pytest.raises(SourceError, match=rf"^{HOST} refuses us \({status}\)$") as refused:
+        wanderer.resolve([ADA])
+    assert type(refused.value) is SourceError
+    assert wanderer.resolve([BEA])[0].state is State.OPEN
 
 
 def test_a_server_does_not_pass_its_accounts_off_as_anothers(wanderer, fediverse) -> None:
