@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import cohort, draw, guess, play, train, web
+from bench import cohort, draw, guess, play, scrape, train, web
 from bench.game import running_game
 from bench.report import NotMeasured, Row, build_table, write_json
 from game.embedded.processes import Problem
@@ -19,7 +19,12 @@ from tests.stack import Stack
 
 # Groups that share one running game, in this order; then those that bring their own.
 IN_GAME: dict[str, Callable[[Stack], list[Row]]] = {"draw": draw.measure, "guess": guess.measure, "web": web.measure}
-ALONE: dict[str, Callable[[], list[Row]]] = {"train": train.measure, "cohort": cohort.measure, "play": play.measure}
+ALONE: dict[str, Callable[[], list[Row]]] = {
+    "train": train.measure,
+    "scrape": scrape.measure,
+    "cohort": cohort.measure,
+    "play": play.measure,
+}
 
 
 def main() -> int:

@@ -24,7 +24,7 @@ BARS = 12
 
 
 class RunConsole:
-    """Tells how a run goes; give its `tell` to scraping.walk.carry_out."""
+    """Tells how a run goes; give its `tell` to scraping.work.carry_out."""
 
     def __init__(self, out: OutputWrapper) -> None:
         self.out = out

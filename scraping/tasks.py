@@ -9,7 +9,7 @@ from celery.signals import worker_shutting_down
 from django.conf import settings
 from django.utils import timezone
 
-from scraping import runs, walk
+from scraping import runs, work
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,6 @@ def keep_scraping_going() -> None:
 # Acknowledged at once: Redis would hand it to another worker after its visibility timeout, long before it is done.
 @shared_task(acks_late=False, time_limit=YEAR, soft_time_limit=YEAR)
 def run_scrape(run_id: int) -> None:
-    run = walk.carry_out(run_id=run_id, should_stop=_shutting_down.is_set)
+    run = work.carry_out(run_id=run_id, should_stop=_shutting_down.is_set)
     if run:
         logger.info("%s: %s %s", run, run.state, run.error)

@@ -1,4 +1,4 @@
-"""A run at work: every feed of a category in a thread of its source's, page by page, each stored before the next is asked for."""
+"""A scrape at work: every feed of a category in a thread of its source's, page by page, each stored before the next is asked for."""
 
 import threading
 import time
@@ -9,13 +9,13 @@ from concurrent.futures import wait as wait_for
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import connection
 from django.utils import timezone
 
 from scraping.manners import Manners, Stopped
 from scraping.models import Feed, ScrapeRun, SourceStatus, Visit
 from scraping.optouts import read_opt_outs
-from scraping.runs import Claim, ScrapeError, announce_on_commit, claim_run
+from scraping.runs import Claim, ScrapeError, announce_on_commit
 from scraping.sources.base import Banned, SourceError
 from scraping.visiting import Errand, Purse, resolve_feeds, skip_visit, visit_feed
 
@@ -29,47 +29,6 @@ Tell = Callable[[ScrapeRun, Sequence[Visit], str], None]
 
 class Cancelled(Exception):
     """Somebody cancelled the run."""
-
-
-def carry_out(
-    *,
-    run_id: int,
-    should_stop: Callable[[], bool] = lambda: False,
-    tell: Tell = lambda run, visits, line: None,
-    when_stopped: str = ScrapeRun.State.WAITING,
-) -> ScrapeRun | None:
-    """Do a run, from wherever it is, and return it; None if it is over, or another one of its category is at work.
-
-    `should_stop` is asked several times a second; what is stopped waits for the next worker, or becomes `when_stopped`.
-    """
-    claim = claim_run(run_id=run_id)
-    if claim is None:
-        return None
-    with claim:
-        try:
-            if claim.run.task == ScrapeRun.Task.CHECK:
-                from scraping import compliance
-
-                compliance.carry_out_check(claim=claim, should_stop=should_stop, tell=tell)
-            else:
-                Walk(claim, should_stop, tell).go()
-        except Cancelled:
-            claim.finish(ScrapeRun.State.CANCELLED)
-        except (Stopped, KeyboardInterrupt, SystemExit) as stopped:
-            if when_stopped == ScrapeRun.State.WAITING:
-                claim.give_back()
-            else:
-                claim.finish(when_stopped, error="interrupted; what is done is kept, and the next run goes on there")
-            if not isinstance(stopped, Stopped):
-                raise
-        except (ScrapeError, SourceError) as error:
-            claim.finish(ScrapeRun.State.FAILED, error=str(error))
-        except OperationalError:
-            raise  # the database is away: nothing can be written down
-        except BaseException as error:
-            claim.finish(ScrapeRun.State.FAILED, error=f"{type(error).__name__}: {' '.join(str(error).split())}")
-            raise
-    return claim.run
 
 
 class Walk:

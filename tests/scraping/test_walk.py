@@ -14,7 +14,7 @@ from scraping.feeds import add_handles
 from scraping.models import Feed, RawPost, ScrapeRun, SourceStatus, Visit
 from scraping.optouts import opt_out
 from scraping.runs import ScrapeError, claim_run, start_run
-from scraping.walk import carry_out
+from scraping.work import carry_out
 from tests.fakes.bluesky import BlueskyFake, own_openers, uri
 from tests.fakes.server import Reply, Trouble
 from tests.fakes.world import World

@@ -12,7 +12,7 @@ from scraping.commanding import dollars
 from scraping.console import RunConsole, print_result
 from scraping.models import ScrapeRun
 from scraping.orders import estimate_cost
-from scraping.walk import carry_out
+from scraping.work import carry_out
 
 
 class Command(BaseCommand):

@@ -14,7 +14,7 @@ from scraping.feeds import add_handles, file_of, sync_file
 from scraping.handle_lists import HandlesError, read_handles
 from scraping.models import ScrapeRun
 from scraping.orders import estimate_cost
-from scraping.walk import carry_out
+from scraping.work import carry_out
 
 
 class Command(BaseCommand):

@@ -10,7 +10,7 @@ from game.pool.models import Category
 from scraping.feeds import add_handles
 from scraping.models import RawPost, ScrapeRun, SourceStatus, Visit
 from scraping.runs import start_run
-from scraping.walk import carry_out
+from scraping.work import carry_out
 from tests.fakes import mastodon, x_api
 from tests.fakes.proxies import ConnectProxy
 from tests.fakes.server import Reply, Trouble
