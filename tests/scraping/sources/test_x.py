@@ -79,11 +79,22 @@ def test_what_is_not_asked_for_is_marked_where_it_comes_nevertheless(source, fak
     assert sum(post.is_retweet for post in posts) == 19
 
 
-def test_a_thread_that_names_nobody_is_a_reply_by_its_conversation(source, fake) -> None:
-    view = {"id": "12", "text": "And another thing.", "conversation_id": "11"}
+@pytest.mark.parametrize(
+    ("said", "is_reply"),
+    [
+        ({}, False),
+        ({"conversation_id": "12"}, False),
+        ({"conversation_id": "11"}, True),
+        ({"in_reply_to_user_id": "1001"}, True),
+        ({"referenced_tweets": [{"type": "replied_to", "id": "11"}]}, True),
+        ({"referenced_tweets": [{"type": "quoted", "id": "11"}]}, False),
+    ],
+)
+def test_whatever_says_that_a_post_answers_another_is_believed(source, fake, said, is_reply) -> None:
+    view = {"id": "12", "text": "And another thing."} | said
     fake.troubles.append(Trouble(path="/tweets", reply=lambda request: Reply({"data": [view], "meta": {"result_count": 1}})))
     [post] = source.fetch_posts(Account("1001", ADA)).posts
-    assert post.is_reply
+    assert post.is_reply == is_reply
 
 
 def test_a_long_post_comes_whole_and_with_its_entities(source, world) -> None:
