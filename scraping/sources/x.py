@@ -35,6 +35,7 @@ FOLLOWERS_AT_ONCE = 1000
 _HANDLE = re.compile(r"[A-Za-z0-9_]{1,15}")
 # Limits of a day, which X counts apart: https://docs.x.com/x-api/fundamentals/rate-limits.
 _DAILY = ("x-app-limit-24hour-", "x-user-limit-24hour-")
+_SHAPE = {"data": list, "errors": list, "meta": dict}
 # By the last part of a problem's type: https://docs.x.com/x-api/fundamentals/response-codes-and-errors.
 _WITHHELD = {"not-authorized-for-resource": State.PROTECTED, "resource-not-found": State.MISSING}
 _POST_FIELDS = ["created_at", "conversation_id", "in_reply_to_user_id", "referenced_tweets", "public_metrics", "note_tweet"]
@@ -120,14 +121,15 @@ class XSource:
             raise Unavailable("X's answer is not JSON") from error
         finally:
             self.limit = self._transport.limit
-        if not isinstance(answer, dict) or not answer.keys() & {"data", "errors", "meta"}:
+        known = answer.keys() & _SHAPE if isinstance(answer, dict) else ()
+        if not known or not all(isinstance(answer[name], _SHAPE[name]) for name in known):
             raise Unavailable("X's answer is not one of its API")
         return answer
 
 
 def _items(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    items = answer.get("data", [])
-    if not isinstance(items, list) or not all(isinstance(item, dict) and "id" in item for item in items):
+    items: list[dict[str, Any]] = answer.get("data", [])
+    if not all(isinstance(item, dict) and "id" in item for item in items):
         raise Unavailable("X's answer is not one of its API")
     return items
 
@@ -144,7 +146,7 @@ def _items_of_one(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _withheld(answer: Mapping[str, Any]) -> dict[str, State]:
     """Return what was asked for and not given, and why: X tells beside what it gives."""
     withheld = {}
-    for problem in answer.get("errors") or []:
+    for problem in answer.get("errors", []):
         suspended = "has been suspended" in str(problem.get("detail")).casefold()
         if state := State.SUSPENDED if suspended else _WITHHELD.get(str(problem.get("type")).rpartition("/")[2]):
             withheld[str(problem.get("value") or problem.get("resource_id"))] = state
@@ -152,7 +154,7 @@ def _withheld(answer: Mapping[str, Any]) -> dict[str, State]:
 
 
 def _cursor(answer: Mapping[str, Any]) -> str:
-    return str((answer.get("meta") or {}).get("next_token") or "")
+    return str(answer.get("meta", {}).get("next_token") or "")
 
 
 def _account(user: Mapping[str, Any]) -> Account:

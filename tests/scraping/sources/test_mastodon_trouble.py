@@ -146,6 +146,20 @@ def test_a_page_that_is_none_is_no_page(source, fake, body) -> None:
         source.fetch_posts(account)
 
 
+@pytest.mark.parametrize("mark", [{"emojis": [7]}, {"emojis": "owl"}])
+def test_a_post_that_is_none_is_no_post(source, fake, ada, mark) -> None:
+    fake.marks[ada.posts[0].key] = mark
+    with pytest.raises(Unavailable, match="is not one of Mastodon's API"):
+        read_all(source, ADA)
+
+
+@pytest.mark.parametrize("profile", [{"emojis": [7]}, {"fields": [7]}])
+def test_an_account_that_is_none_is_no_account(source, fake, profile) -> None:
+    fake.profiles[ADA] = profile
+    with pytest.raises(Unavailable, match="is not one of Mastodon's API"):
+        source.resolve([ADA])
+
+
 def test_an_answer_cut_in_the_middle_is_no_answer(source, fake) -> None:
     fake.troubles.append(Trouble(path="/statuses", cut=True))
     with pytest.raises(Unavailable, match="broke off"):
