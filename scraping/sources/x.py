@@ -30,7 +30,6 @@ from scraping.sources.transport import Transport
 PREFIX = "x-rate-limit-"
 # Where tweepy sends everything.
 TWEEPY_ORIGIN = "https://api.twitter.com"
-FOLLOWERS_AT_ONCE = 1000
 # A request that holds any other name is refused as a whole.
 _HANDLE = re.compile(r"[A-Za-z0-9_]{1,15}")
 # Limits of a day, which X counts apart: https://docs.x.com/x-api/fundamentals/rate-limits.
@@ -88,7 +87,7 @@ class XSource:
     def fetch_followers(self, account: Account, *, cursor: str = "") -> FollowerPage:
         """Return a page of the ids of an account's followers."""
         answer = self._ask(
-            self._client.get_users_followers, account.id, max_results=FOLLOWERS_AT_ONCE, pagination_token=cursor or None, user_fields=["id"]
+            self._client.get_users_followers, account.id, max_results=1000, pagination_token=cursor or None, user_fields=["id"]
         )
         ids = tuple(str(user["id"]) for user in _items_of_one(answer))
         return FollowerPage(ids, _cursor(answer), round(len(ids) * self.abilities.price_of_account, 3))
