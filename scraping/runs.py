@@ -1,6 +1,7 @@
 """Transactions of runs: asked for, scheduled, claimed, cancelled, taken over; the moderators' page hears of each change."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import TracebackType
@@ -8,7 +9,7 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q
 from django.db.models.functions import Coalesce, Now
@@ -200,6 +201,9 @@ class _Lock:
             self.release()
 
     def release(self) -> None:
+        # Whoever comes next need not wait until the server has noticed that the connection is gone.
+        with suppress(OperationalError, InterfaceError), self._connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock_all()")
         self._connection.close()
 
 

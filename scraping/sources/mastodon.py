@@ -53,8 +53,8 @@ class MastodonSource:
         return [self._resolve(handle) for handle in handles]
 
     def resolve_ids(self, ids: Sequence[str]) -> list[Account]:
-        """Return the accounts of ids like host/id, in their order."""
-        return [self._resolve_id(name) for name in ids]
+        """Return the accounts of ids like host/id, in their order; or of handles, as they come from `fetch_followers`."""
+        return [self._resolve(name) if "@" in name else self._resolve_id(name) for name in ids]
 
     def fetch_posts(self, account: Account, *, cursor: str = "", newer_than: str = "") -> Page:
         """Return a page of what an account posted itself, for everybody.
@@ -70,10 +70,13 @@ class MastodonSource:
         return Page(tuple(read_post(status, account, server) for status in page if is_for_all(status)), _next_statuses(page))
 
     def fetch_followers(self, account: Account, *, cursor: str = "") -> FollowerPage:
-        """Return a page of the ids of an account's followers; none where it hides them."""
+        """Return a page of the *handles* of an account's followers; none where it hides them.
+
+        Every server numbers the accounts of all others anew: who follows people at two of them has one name, and two ids.
+        """
         server, _, number = account.id.partition("/")
         page = self._list(server, "account_followers", number, max_id=cursor or None, limit=FOLLOWERS_AT_ONCE)
-        return FollowerPage(tuple(f"{server}/{follower['id']}" for follower in page), _next(page))
+        return FollowerPage(tuple(self._name(follower, server) for follower in page), _next(page))
 
     def find_gone(self, posts: Sequence[PostRef]) -> set[str]:
         """Return the ids of posts that their servers do not show any more; those missing from a list are asked for one by one."""
@@ -113,9 +116,16 @@ class MastodonSource:
         found = self._ask(server, method, name)
         if not isinstance(found, dict) or not found.get("id") or not found.get("acct"):
             raise Unavailable(f"the answer of {server} is not one of Mastodon's API")
+        return read_account(found, server, self._home(found, server))
+
+    def _home(self, found: Mapping[str, Any], server: str) -> str:
+        """Return where an account lives that `server` calls its own."""
         # A server may call itself by another name than its accounts; only one that the operator named is believed.
-        home = urlsplit(str(found.get("url"))).hostname if self._only else server
-        return read_account(found, server, home or server)
+        return (urlsplit(str(found.get("url"))).hostname if self._only else server) or server
+
+    def _name(self, found: Mapping[str, Any], server: str) -> str:
+        acct = str(found.get("acct")).casefold()
+        return acct if "@" in acct else f"{acct}@{self._home(found, server)}"
 
     def _find(self, server: str, numbers: list[str]) -> set[str]:
         try:

@@ -123,8 +123,14 @@ class MastodonFake(FakeServer):
         follows = [(_FOLLOWS_FROM - place, key) for place, key in enumerate(person.followers)]
         newest = int(request.query.get("max_id", 10**19))
         page = [(follow, key) for follow, key in follows if follow < newest][: min(80, int(request.query.get("limit", "40")))]
-        views = [{"id": str(key), "username": f"u{key}", "acct": f"u{key}@{host}", "display_name": ""} for _, key in page]
+        views = [self._follower(key, host) for _, key in page]
         return Reply(views, headers=_link(request, host, [str(follow) for follow, _ in page], 80))
+
+    def _follower(self, key: int, host: str) -> dict[str, Any]:
+        person = self.world.find(key)
+        if person:
+            return self._account(person, host)
+        return {"id": str(key), "username": f"u{key}", "acct": f"u{key}", "display_name": "", "url": f"https://{host}/@u{key}"}
 
     def _status(self, person: Person, post: WorldPost, host: str) -> dict[str, Any]:
         user, _, home = person.handle.partition("@")
