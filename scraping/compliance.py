@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from scraping import erasing
+from scraping.cohorts import drop_old_cohorts
 from scraping.manners import Manners, Stopped
 from scraping.models import Feed, RawPost, ScrapeRun, Visit
 from scraping.optouts import read_opt_outs
@@ -51,6 +52,7 @@ class Check:
 
     def go(self) -> None:
         """Check everything, and end the run."""
+        drop_old_cohorts(now=timezone.now())
         erasing.complete_opt_outs(category=self.run.category)
         if pruned := erasing.prune_raw(category=self.run.category, now=timezone.now()):
             self.claim.add_note(f"{pruned:,} raw posts were pruned: kept long enough.")

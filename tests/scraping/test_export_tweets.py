@@ -13,6 +13,7 @@ from game.pool.models import Category, Kind, Status, Tweet
 from game.pool.services import NewTweet, add_tweets, get_author
 from scraping.models import OptOut
 from scraping.optouts import opt_out
+from scraping.retention import TERMS
 from tests.scraping.conftest import sentence
 
 WHEN = parse_datetime("2026-05-01T12:30:00Z")
@@ -55,6 +56,7 @@ def test_texts_leave_only_where_the_terms_let_them(category: Category, tmp_path:
         "bluesky, with text: 1",
         "mastodon, id only: 1",
         "twitter, id only: 1",
+        *(f"{platform}: {TERMS[platform].training}" for platform in ("bluesky", "mastodon", "twitter")),
         f"Written to {tmp_path / 'new' / 'birds.jsonl'}.",
     ]
 

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from game.pool.models import Category
 from scraping.exporting import export_tweets
+from scraping.retention import TERMS
 
 
 class Command(BaseCommand):
@@ -26,4 +27,6 @@ class Command(BaseCommand):
             raise CommandError(f"{options['out']} can't be written: {error.strerror or error}.") from error
         for (platform, fate), count in sorted(counts.items()):
             self.stdout.write(f"{platform}, {fate}: {count:,}")
+        for platform in sorted(TERMS.keys() & {platform for platform, _ in counts}):
+            self.stdout.write(f"{platform}: {TERMS[platform].training}")
         self.stdout.write(f"Written to {options['out']}.")
