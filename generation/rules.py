@@ -17,7 +17,7 @@ from enum import StrEnum
 from itertools import accumulate, pairwise, zip_longest
 from random import Random
 
-from game.pool.rules import MAX_LENGTH, MIN_LENGTH, has_link, has_markup, is_manual_retweet, is_surely_other_language, normalise
+from game.pool.rules import MAX_LENGTH, MIN_LENGTH, has_link, has_markup, is_manual_retweet, is_piece, is_surely_other_language, normalise
 
 # Bytes of one hash, which also tell the two files apart. Among 2**32 values a made-up word passes
 # for one of 100,000 known ones once in 43,000 words; runs must not collide at all.
@@ -106,6 +106,7 @@ class Drop(StrEnum):
     TOO_SHORT = "too short"
     TOO_LONG = "too long"
     REPLY = "reply or retweet"
+    PIECE = "piece of a thread"
     LINK = "has a link"
     MARKUP = "markup left"
     LANGUAGE = "other language"
@@ -173,6 +174,8 @@ def screen(text: str, *, finished: bool, language: str, knowledge: Knowledge) ->
         return Drop.TOO_LONG
     if text.startswith("@") or is_manual_retweet(text):
         return Drop.REPLY
+    if is_piece(text):
+        return Drop.PIECE
     if has_link(text):
         return Drop.LINK
     if has_markup(text):

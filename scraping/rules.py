@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from game.pool.rules import MAX_LENGTH, MIN_LENGTH, has_link, has_markup, is_manual_retweet, is_surely_other_language, normalise
+from game.pool.rules import MAX_LENGTH, MIN_LENGTH, has_link, has_markup, is_manual_retweet, is_piece, is_surely_other_language, normalise
 
 # One more whenever `clean` comes to decide anything differently: `manage.py reclean` then cleans again what an earlier one cleaned.
 CLEANING_VERSION = 1
@@ -23,6 +23,8 @@ class Drop(StrEnum):
     BROKEN = "broken line"
     RETWEET = "retweet"
     REPLY = "reply"
+    SUPERSEDED = "edited later"
+    PIECE = "piece of a thread"
     LINK = "has a link"
     TRUNCATED = "cut off"
     MARKUP = "markup left"
@@ -45,6 +47,8 @@ class Post:
     posted_at: datetime | None = None
     is_retweet: bool = False
     is_reply: bool = False
+    # A later version of it exists, and comes as a post of its own.
+    is_superseded: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
     # The platform's own id of the author, where the source tells it.
     account_id: str = ""
@@ -76,8 +80,12 @@ def clean(post: Post, cleaning: Cleaning) -> str | Drop:
         return Drop.RETWEET
     if post.is_reply or text.startswith("@"):
         return Drop.REPLY
+    if post.is_superseded:
+        return Drop.SUPERSEDED
     if cleaning.trailing_links == "strip":
         text = _strip_trailing_links(text)
+    if is_piece(text):
+        return Drop.PIECE
     if has_link(text):
         return Drop.LINK
     # Where a link followed the ellipsis, the platform cut the post; elsewhere a person typed it.

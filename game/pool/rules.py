@@ -107,9 +107,11 @@ _ASKING = "if|this|that|to|me|us|and|or|please|pls|plz|for|with|is|was|has|on|in
 _MANUAL_RETWEET = re.compile(
     rf"""(?x)
       ^[\W_]* RT\b (?! -\w | \W* (?i:{_ASKING})\b )
-    | \b(?i:RT|MT) \s?:?\s* ["'.]* \s*@\s?\w
+    | \b(?i:RT|MT) \s?:?\s* ["'.]* \s*@[@\s]*\w
     | \b(?:RT|MT) :?\s* "\w | ^MT:
+    | (?<=[.!?)"]\s) RT \s (?! (?i:{_ASKING})\b ) [A-Z]\w   # a comment, then the words commented on
     | ^["'\s]* ["'] [\s.]* @\s?\w
+    | (?<!\w)["'] [\s.]* @\s?\w+ \s?:
     """
 )
 _MARKUP = re.compile(r"(?i)&(?:[a-z]{2,8}|#\d+);|</?(?:a|b|br|p|i|div|span|img|script|strong|em|blockquote)(?=[\s/>])[^<>]*>")
@@ -131,18 +133,87 @@ def has_markup(text: str) -> bool:
     return ("<" in text or "&" in text) and bool(_MARKUP.search(text))
 
 
+# What stands before a piece of a thread: its place, as in 2/5, (3/n), 4/ or 1:3, or the number of an item, as in 2) or 3. or #4 -
+_PIECE_BEGINS = frozenset(".([#0123456789")
+_PLACE_BEFORE = re.compile(
+    r"([(\[]?)(\d{1,2})\s?(?:/\s?|:(?=\d\s))(\d{1,2}(?![\w/%])|[nNxX?](?!\w)|(?=[\s)\]:.,A-Z]|[a-z]{2}))([)\]:.,]*)\s*(\w*)"
+)
+_ITEM = re.compile(r"[#(\[]?(\d{1,2})(?:[).\]]\s|\s?--?\s(?!\d))")
+_SECOND_ITEM = re.compile(r"(?<!\d)2(?:[).\]]|\s?--?\s)")
+# Its place behind it, in the last word that is no hashtag.
+_PLACE_BEHIND = re.compile(r"(.*[^\w/$:]|)(\d{1,2})/(\d{1,2}|[nNxX?]|)[)\]]?\.*")
+# What makes a share or a date of it: "2/3 of us", "1/2 a day", "until 4/30", "Sat (4/6)".
+_COUNTED = frozenset(("of", "the", "a", "an", "people", "cup", "cups", "hour", "day", "inch", "mile", "way"))
+_WEEKDAYS = frozenset(("mon", "tue", "tues", "wed", "thu", "thur", "thurs", "fri", "sat", "sun"))
+_DATED = _WEEKDAYS | {
+    *("on", "by", "until", "till", "thru", "through", "since", "before", "after", "from", "to"),
+    *("of", "and", "or", "than", "is", "was", "about", "at", "am", "pm"),
+}
+
+
+def is_piece(text: str) -> bool:
+    """Say whether the normalised `text` is a piece of a thread: it is numbered, or goes on where another broke off."""
+    return (text[:1] in _PIECE_BEGINS and _begins_as_piece(text)) or ("/" in text and _ends_as_piece(text))
+
+
+def _begins_as_piece(text: str) -> bool:
+    if text.startswith(".."):
+        return True
+    if item := _ITEM.match(text):
+        # A list of its own has a second item.
+        return 1 < int(item[1]) <= 20 or (item[1] == "1" and not _SECOND_ITEM.search(text))
+    if not (before := _PLACE_BEFORE.match(text)):
+        return False
+    bracket, place, places, mark, word = before.groups()
+    return _is_place(place, places) and bool(bracket or mark or not places.isdecimal() or word not in _COUNTED)
+
+
+def _ends_as_piece(text: str) -> bool:
+    words = text.split()
+    while len(words) > 1 and words[-1].startswith("#"):
+        words.pop()
+    if not (behind := _PLACE_BEHIND.fullmatch(words[-1])):
+        return False
+    mark, place, places = behind.groups()
+    if not _is_place(place, places):
+        return False
+    said = words[-2] if len(words) > 1 and mark in ("", "(", "[") else mark
+    if not places.isdecimal() or (mark and said.casefold().rstrip(".,") not in _WEEKDAYS):
+        return True
+    if said[-1:] in tuple(".!?"):
+        # "Worth seeing. 10/10"
+        return int(places) < 10 or place != places
+    return said.casefold() not in _DATED and (int(places) < 10 or place == "1")
+
+
+def _is_place(place: str, places: str) -> bool:
+    return not places.isdecimal() or (1 <= int(place) <= int(places) <= 40 and places != "1" and (place, places) != ("9", "11"))
+
+
 # What can be told apart: ISO 639-1 codes, mostly.
 LANGUAGES = frozenset(code for _, code in pycld2.LANGUAGES)
 _MENTION_OR_TAG = re.compile(r"[@#]\w+")
+_WORD = re.compile(r"\w+")
 
 
 def is_surely_other_language(text: str, language: str) -> bool:
-    """Say whether `text` is in another language than `language` (one of LANGUAGES), beyond doubt."""
+    """Say whether `text` is in another language than `language` (one of LANGUAGES), beyond doubt.
+
+    How often this is wrong, and what else was tried: docs/cleaning.md.
+    """
     # Handles and hashtags are names: they say nothing about the language round them.
     prose = _MENTION_OR_TAG.sub(" ", text) if "@" in text or "#" in text else text
+    if not _seems_other_language(prose, language):
+        return False
+    # Other names say no more: "wheels up Tokyo -> Jakarta" is no Danish.
+    return _seems_other_language(_WORD.sub(lambda word: " " if word[0].istitle() else word[0], prose), language)
+
+
+def _seems_other_language(prose: str, language: str) -> bool:
     try:
         reliable, _, ranked = pycld2.detect(prose, isPlainText=True, hintLanguage=language)
     except pycld2.error:  # a language or a text that it does not know: no opinion
         return False
     _, code, percent, _ = ranked[0]
-    return bool(reliable) and percent >= 80 and code not in (language, "un")
+    # Scots is what it takes slang for.
+    return bool(reliable) and percent >= 80 and code not in (language, "un", "sco")

@@ -39,6 +39,20 @@ def test_a_post_that_opens_with_a_dot_and_a_mention_is_for_everybody() -> None:
     assert outcome(f".@bob {OWL}") == f".@bob {OWL}"
 
 
+def test_an_earlier_version_of_a_post_is_dropped() -> None:
+    assert clean(replace(POST, is_superseded=True), Cleaning()) is Drop.SUPERSEDED
+
+
+@pytest.mark.parametrize("text", [f"2/3 {OWL}", f"{OWL} (1/2)", f"...and {OWL}"])
+def test_pieces_of_a_thread_are_dropped(text: str) -> None:
+    assert outcome(text) is Drop.PIECE
+
+
+def test_a_number_before_a_link_is_seen_once_the_link_is_stripped() -> None:
+    assert outcome(f"{OWL} 1/2 https://t.co/AbCdEfGh", STRIP) is Drop.PIECE
+    assert outcome(f"{OWL} 1/2 https://t.co/AbCdEfGh") is Drop.LINK
+
+
 def test_a_retweet_of_a_reply_counts_as_a_retweet() -> None:
     assert clean(replace(POST, is_retweet=True, is_reply=True), Cleaning()) is Drop.RETWEET
 

@@ -14,6 +14,7 @@ from game.pool.rules import (
     has_markup,
     is_for_training,
     is_manual_retweet,
+    is_piece,
     is_surely_other_language,
     normalise,
 )
@@ -206,6 +207,12 @@ def test_what_only_looks_like_a_link_is_none(text: str) -> None:
         '"@owl. The moon is up"',
         "'@owl the moon is up'",
         '" .@owl the moon is up',
+        'Thanks! "@owl: the moon is up"',
+        "Ha! '.@ owl : the moon is up'",
+        "Yes, it is. RT@ @owl the moon is up",
+        "YES IT IS! RT @@owl the moon is up",
+        "Not tonight, alas. RT Owl Eyes The moon is up",
+        'So true!" RT OwlEyes The moon is up',
     ],
 )
 def test_words_of_somebody_else_are_a_manual_retweet(text: str) -> None:
@@ -225,10 +232,87 @@ def test_words_of_somebody_else_are_a_manual_retweet(text: str) -> None:
         '"The moon is up." -@owl',
         "The moon is up (via @owl)",
         "ART @owl museum",
+        "Vote for the moon! RT TO EVERYBODY",
+        "The moon is up. RT if you saw it",
+        'He said: "The moon is up." @owl agreed.',
+        'Search for "@owl" and look',
     ],
 )
 def test_ones_own_words_are_no_manual_retweet(text: str) -> None:
     assert not is_manual_retweet(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1/ The owl woke up at nine.",
+        "12/ The owl woke up at nine.",
+        "1/n The owl woke up at nine.",
+        "3/The owl woke up at nine.",
+        "4/and then it slept again.",
+        "2/5 The owl woke up at nine.",
+        "2/2: The owl woke up at nine.",
+        "2/3:The owl woke up at nine.",
+        "2:3 The owl woke up at nine.",
+        "(1/2) The owl woke up at nine.",
+        "[1/11] The owl woke up at nine.",
+        "The owl woke up at nine. 1/",
+        "The owl woke up at nine.1/",
+        "The owl woke up at nine... 3/11",
+        "The owl woke up at nine 2/3",
+        "The owl woke up at nine #owls 1/10",
+        "The owl woke up at nine 1/n",
+        "The owl woke up at nine. (2/2)",
+        "The owl woke up at nine.....(1/2)",
+        "The owl looked about (1/2) #owls #night",
+        "The owl woke up at nine (1/x).",
+        "The owl woke up at nine (5/)",
+        "2) The owl woke up at nine.",
+        "3. The owl woke up at nine.",
+        "4 - The owl woke up at nine.",
+        "#5. The owl woke up at nine.",
+        "1. The owl woke up at nine.",
+        "...and then the owl slept again.",
+        "....The owl slept again.",
+    ],
+)
+def test_what_is_numbered_or_goes_on_is_a_piece(text: str) -> None:
+    assert is_piece(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "The owl woke up at nine.",
+        "The owl woke up and looked about...",
+        "2/3 of the owls woke up at nine.",
+        "1/2 the owls are asleep.",
+        "1/3rd of the owls woke up.",
+        "9/11 was a Tuesday.",
+        "We remember 9/11",
+        "Open 24/7",
+        "Half and half, 50/50",
+        "Worth staying up for. 10/10",
+        "I give this owl a 9/10",
+        "Owl watching from now until 4/30",
+        "The owl show is on 1/3.",
+        "The owl show is on Sat (4/6)",
+        "Eleven owls were counted on 3/3/53",
+        "1) The owl slept. 2) The moon rose.",
+        "1 - owls, 2 - mice",
+        "4 of the 9 owls are asleep.",
+        "3.4 million owls can't be wrong.",
+        "3-2 for the owls!",
+        "5 - 2 is three owls.",
+        "41. The number of owls in this wood.",
+        "and/or owls, w/o mice",
+        "#1 rule: never wake an owl.",
+        "7:45 and no owl yet",
+    ],
+)
+def test_what_has_a_fraction_a_date_or_a_list_of_its_own_is_no_piece(text: str) -> None:
+    assert not is_piece(text)
 
 
 @pytest.mark.parametrize("text", ["<b>bold</b> owl", "an owl<br/>", '<a href="x">owl</a>', "<script src=x> owl", "owl &nosuch; moon"])
@@ -248,6 +332,10 @@ def test_angle_brackets_alone_are_no_markup(text: str) -> None:
         ("Die Eule schläft in der alten Scheune, bis der Mond aufgeht.", "en"),
         ("फूलों के बीच एक उल्लू चाँद निकलने तक सोता रहता है", "en"),
         ("The owl sleeps in the old barn until the full moon rises.", "es"),
+        # Without a name in it, and with many.
+        ("wir haben die eule heute in der scheune schlafen sehen", "en"),
+        ("Ayer Pedro y Carmen vieron en Madrid una lechuza que dormía cerca de la casa de Ana.", "en"),
+        ("ESTA NOCHE VAMOS A BUSCAR LECHUZAS EN EL BOSQUE CON LOS NIÑOS", "en"),
     ],
 )
 def test_another_language_is_seen(text: str, language: str) -> None:
@@ -260,6 +348,10 @@ def test_another_language_is_seen(text: str, language: str) -> None:
         ("The owl sleeps in the old barn until the full moon rises.", "en"),
         ("Wow. Props to Notre Dame.", "en"),
         ("wheels down Istanbul, then on to Narita.", "en"),
+        ("owls -> Dubai -> Kuala Lumpur.", "en"),
+        ("owl cafe, Tokyo Station", "en"),
+        ("birds of Tokyo, Narita, Osaka", "en"),
+        ("singin' an' hootin' all the nicht, wee owlie", "en"),
         ("La lechuza duerme en el viejo granero hasta que sale la luna.", "es"),
         ("@lechuza @granero #LunaLlena ok then", "en"),
         ("🦉🦉🦉", "en"),
