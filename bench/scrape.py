@@ -3,7 +3,6 @@
 Sides and server are processes of their own, which take turns; each side reads every page of every account.
 """
 
-import contextlib
 import json
 import os
 import shutil
@@ -14,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ def _tweepy(url: str) -> Callable[[Any], int]:
     from scraping.sources.transport import Transport
 
     client = tweepy.Client(TOKEN)
-    transport = Transport(prefix="", explain=lambda *told: None, token=TOKEN, instead_of="https://api.twitter.com", origin=url)  # type: ignore[arg-type, return-value]
+    transport = Transport(prefix="", explain=lambda *told: None, token=TOKEN, instead_of="https://api.twitter.com", origin=url)
     client.session = transport.mounted()
 
     def read_one(person: Any) -> int:
@@ -168,9 +168,10 @@ def _httpx(url: str) -> Callable[[Any], int]:
     client = httpx.Client(base_url=f"{url}/xrpc/")
 
     def read_one(person: Any) -> int:
-        posts, cursor = 0, {}
+        posts = 0
+        cursor: dict[str, str] = {}
         while True:
-            asked = {"actor": did(person), "limit": 100, "filter": "posts_no_replies"}
+            asked = {"actor": did(person), "limit": "100", "filter": "posts_no_replies"}
             page = client.get("app.bsky.feed.getAuthorFeed", params=asked | cursor).json()
             posts += len(page["feed"])
             if "cursor" not in page:
@@ -215,9 +216,8 @@ def main(side: str, name: str, rest: str) -> None:
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "game.settings")
         django.setup()
         run = prepare(name, rest)
-        with contextlib.suppress(ImportError):
-            import scraping.sources.mastodon  # noqa: F401 - both sides have their libraries in memory when the time begins
-            import scraping.sources.x  # noqa: F401
+        # Both sides have their libraries in memory when the time begins.
+        import_module(f"scraping.sources.{name}")
         start = time.perf_counter()
         posts = store(run)
     else:

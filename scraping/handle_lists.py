@@ -40,7 +40,7 @@ def read_handles(lines: Iterable[str], *, where: str) -> list[Handle]:
     A line is `source:handle`, the address of a profile, blank, or a comment behind `#`. Without a source
     `name@host` is Mastodon's, `name.host` Bluesky's. Raises HandlesError.
     """
-    found = {}
+    found: dict[Handle, None] = {}
     for number, line in enumerate(lines, 1):
         text = re.sub(r"(?:^|\s)#.*", "", line.lstrip("\ufeff")).strip()
         if text:

@@ -251,7 +251,11 @@ def take_back_abandoned() -> list[int]:
             lock.release()
     with transaction.atomic():
         lost = ScrapeRun.objects.select_for_update(skip_locked=True).filter(state=_State.WAITING, lease_until__lte=Now())
-        waiting = list(lost.order_by("pk").values_list("pk", flat=True))
+        # One of a category at a time, in the order in which they were asked for.
+        busy = ScrapeRun.objects.filter(state=_State.RUNNING).values("category")
+        first: dict[int, int] = {}
+        for pk, category_id in lost.exclude(category__in=busy).order_by("pk").values_list("pk", "category"):
+            first.setdefault(category_id, pk)
         lease = Now() + timedelta(seconds=settings.SCRAPE_LEASE_SECONDS)
-        ScrapeRun.objects.filter(pk__in=waiting).update(lease_until=lease)
-    return waiting
+        ScrapeRun.objects.filter(pk__in=first.values()).update(lease_until=lease)
+    return sorted(first.values())

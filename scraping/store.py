@@ -130,14 +130,16 @@ def _insert(feed: Feed, news: Mapping[str, Post]) -> tuple[int, Counter[str]]:
         for source_id, post in news.items()
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT_RAW, (feed.pk, feed.passes, CLEANING_VERSION, Json(rows)))
+        cursor.execute(_INSERT_RAW, (feed.pk, feed.passes, CLEANING_VERSION, Json(rows)))  # type: ignore[arg-type]
     counts = Counter(outcomes.values())
     return counts.pop(RawPost.KEPT, 0), counts
 
 
 def _tidy(post: Post) -> Post:
     """Return a post without characters that no database takes."""
-    broken = {name: _UNTOLD.sub("\ufffd", value) for name in _FIELDS if isinstance(value := getattr(post, name), str) and _UNTOLD.search(value)}
+    broken: dict[str, Any] = {
+        name: _UNTOLD.sub("\ufffd", value) for name in _FIELDS if isinstance(value := getattr(post, name), str) and _UNTOLD.search(value)
+    }
     return replace(post, **broken) if broken else post
 
 

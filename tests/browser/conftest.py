@@ -56,8 +56,10 @@ LEAST_SHIFT = 0.001
 WATCH_SHIFTS = f"""
 window.shifts = [];
 new PerformanceObserver((list) => {{
-  for (const entry of list.getEntries()) if (entry.value >= {LEAST_SHIFT}) shifts.push(entry.sources.map(({{ node, previousRect: was, currentRect: is }}) =>
-    `${{node?.nodeName}}.${{node?.getAttribute?.("class")}} from ${{[was.x, was.y, was.width, was.height]}} to ${{[is.x, is.y, is.width, is.height]}}`));
+  const place = ({{ x, y, width, height }}) => [x, y, width, height].join();
+  for (const entry of list.getEntries().filter((entry) => entry.value >= {LEAST_SHIFT}))
+    shifts.push(entry.sources.map(({{ node, previousRect, currentRect }}) =>
+      `${{node?.nodeName}} ${{node?.getAttribute?.("class")}} from ${{place(previousRect)}} to ${{place(currentRect)}}`));
 }}).observe({{ type: "layout-shift", buffered: true }});
 """
 

@@ -77,7 +77,7 @@ class BlueskyFake(FakeServer):
 
     def _item(self, person: Person, post: WorldPost) -> dict[str, Any]:
         author = person if not post.repost else next(iter(self.world.people.values()))
-        view = {
+        view: dict[str, Any] = {
             "uri": uri(person, post),
             "cid": f"bafy{post.key}",
             "author": {"did": did(author), "handle": author.handle},

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def start(fake: BlueskyFake) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     children = []
 
     def run(*arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, ROOT / "manage.py", "scrape", *arguments]
+        command = [sys.executable, str(ROOT / "manage.py"), "scrape", *arguments]
         child = subprocess.Popen(command, env=env, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         children.append(child)
         return child
@@ -58,6 +59,10 @@ def start(fake: BlueskyFake) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 def pages_read(fake: BlueskyFake) -> int:
     return sum("AuthorFeed" in path for path in fake.paths())
+
+
+def has_read(fake: BlueskyFake, pages: int) -> bool:
+    return pages_read(fake) >= pages
 
 
 def test_a_category_comes_from_one_command(start, fake) -> None:
@@ -77,10 +82,10 @@ def test_killed_at_any_moment_and_run_again_it_comes_to_the_same(start, fake) ->
     arguments = ("killed", "--handle", "ada.example.org", "--handle", "bea.example.org")
     for pages in (2, 9, 23):
         child = start(*arguments)
-        wait_for(lambda pages=pages: pages_read(fake) >= pages, what=f"page {pages} was asked for")
+        wait_for(partial(has_read, fake, pages), what=f"page {pages} was asked for")
         os.kill(child.pid, signal.SIGKILL)
         child.communicate()
-    out, err = start(*arguments).communicate(timeout=120)
+    _, err = start(*arguments).communicate(timeout=120)
     [run] = ScrapeRun.objects.all()
     assert run.state == "done"
     assert f"Going on with scrape {run.pk}, which was left unfinished." in err
@@ -100,7 +105,7 @@ def test_interrupted_it_says_so_and_the_next_one_goes_on(start, fake) -> None:
     assert child.stderr is not None
     assert re.fullmatch(r"bluesky asks to wait: waiting (599|600) s\n", child.stderr.readline())
     child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=60)
+    _, err = child.communicate(timeout=60)
     assert child.returncode == 1
     assert err.splitlines()[-1] == "CommandError: Interrupted: what is counted is stored. Run it again to go on."
     stored = RawPost.objects.count()
@@ -136,6 +141,6 @@ def test_what_makes_no_sense_is_refused_in_one_line(start, arguments, line) -> N
 def test_a_source_that_refuses_everything_is_an_error(start, fake) -> None:
     fake.troubles.append(Trouble(times=99, reply=lambda request: Reply({"error": "Forbidden"}, 403)))
     child = start("banned", "--handle", "ada.example.org")
-    out, err = child.communicate(timeout=60)
+    _, err = child.communicate(timeout=60)
     assert child.returncode == 1
     assert err.splitlines()[-1] == "CommandError: bluesky refuses us (403 Forbidden)"

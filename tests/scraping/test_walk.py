@@ -1,6 +1,5 @@
 """Runs at work, against a Bluesky of our own."""
 
-import random
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -16,7 +15,7 @@ from scraping.optouts import opt_out
 from scraping.runs import ScrapeError, claim_run, start_run
 from scraping.work import carry_out
 from tests.fakes.bluesky import BlueskyFake, own_openers, uri
-from tests.fakes.server import Reply, Trouble
+from tests.fakes.server import Reply, Request, Trouble
 from tests.fakes.world import World
 from tests.scraping.scraped import everything
 
@@ -105,20 +104,33 @@ def test_a_disturbed_run_comes_to_what_an_undisturbed_one_does(category, fake, t
     assert left == everything(other)
 
 
-def test_a_source_whose_limit_is_used_up_is_not_asked_until_it_has_more(category, fake) -> None:
-    fake.remaining = 3
-    waits: list[str] = []
-    fake.limits = lambda remaining, seconds: {  # type: ignore[method-assign]
-        "RateLimit-Limit": "3000",
-        "RateLimit-Remaining": str(max(remaining, 0) if remaining > -1 else 2999),
-        "RateLimit-Reset": str(int(fake.now() + 1)),
-    }
-    run = start_run(category=category, by=None)
-    done = carry_out(run_id=run.pk, tell=lambda run, visits, line: waits.append(line) if line else None)
-    assert done is not None
-    assert done.state == "done"
-    assert [trouble for trouble in fake.requests if trouble.path == "429"] == []
-    assert SourceStatus.objects.get(pk="bluesky").limit == 3000
+class Narrow(BlueskyFake):
+    """A Bluesky that answers two requests a second, and counts those that it had to refuse."""
+
+    refused = window = 0
+
+    def answer(self, request: Request) -> Reply:
+        if self.window < (now := int(self.now())):
+            self.window, self.remaining = now, 2
+        if self.remaining < 1:
+            self.refused += 1
+            return self.too_many(1)
+        return super().answer(request)
+
+    def limits(self, remaining: int, seconds: float) -> dict[str, str]:
+        return super().limits(remaining, seconds) | {"RateLimit-Reset": str(self.window + 1), "RateLimit-Limit": "2"}
+
+
+def test_a_source_whose_limit_is_used_up_is_not_asked_until_it_has_more(world, settings) -> None:
+    with Narrow(world) as narrow:
+        settings.SCRAPE_BLUESKY_URL = narrow.url
+        alone = Category.objects.create(slug="alone", name="Alone")
+        add_handles(category=alone, text="ada.example.org")
+        run = scrape(alone)
+        assert (run.state, narrow.refused) == ("done", 0)
+        assert len(narrow.requests) >= 4
+    status = SourceStatus.objects.get(pk="bluesky")
+    assert (status.limit, status.remaining) in {(2, 0), (2, 1)}
 
 
 def test_accounts_that_can_not_be_read_are_recorded_and_no_error(category, world) -> None:
@@ -237,7 +249,9 @@ def test_a_run_that_is_told_to_stop_waits_for_the_next_process(category, fake) -
     run = start_run(category=category, by=None)
     fake.troubles.append(Trouble(path="AuthorFeed", skip=1, reply=lambda request: fake.too_many(600)))
     stopping: list[bool] = []
-    done = carry_out(run_id=run.pk, tell=lambda run, visits, line: stopping.append(True) if line else None, should_stop=lambda: bool(stopping))
+    done = carry_out(
+        run_id=run.pk, tell=lambda run, visits, line: stopping.append(True) if line else None, should_stop=lambda: bool(stopping)
+    )
     assert done is not None
     assert done.state == "waiting"
     assert runs.take_back_abandoned() == [run.pk]
@@ -268,17 +282,3 @@ def test_money_is_not_spent_without_a_budget(category) -> None:
     with pytest.raises(ScrapeError, match="x costs money"):
         runs.set_schedule(category=category, daily=True, now=timezone.now())
     runs.set_schedule(category=category, daily=True, budget=Decimal(3), now=timezone.now())
-
-
-def test_pauses_grow_with_every_try_and_differ_by_chance() -> None:
-    from scraping.manners import MAX_PAUSE_SECONDS
-
-    rng = random.Random(1)
-    for attempt, most in ((1, 1), (2, 2), (5, 16), (30, MAX_PAUSE_SECONDS)):
-        pauses = {pause_for(attempt, rng) for _ in range(50)}
-        assert len(pauses) == 50
-        assert all(most / 2 <= pause <= most for pause in pauses)
-
-
-# Kept before the fixture above takes its place.
-from scraping.manners import pause_before as pause_for  # noqa: E402

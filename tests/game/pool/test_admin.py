@@ -25,6 +25,7 @@ def reject_first(client: Client) -> int:
 def test_a_moderator_rejects_a_tweet_and_the_event_says_so(category) -> None:
     assert reject_first(client_of("moderator")) == 302
     event = ModerationEvent.objects.get()
+    assert event.by
     assert (event.by.username, event.before, event.after, event.tweet.status) == ("moderator", "approved", "rejected", "rejected")
 
 
