@@ -106,11 +106,16 @@ class ScheduleForm(LimitsForm):
 
 def values_of(run: ScrapeRun) -> dict[str, Any]:
     """Return what the form is filled in with to start a run like `run`."""
-    return {"category": run.category.slug, "task": run.task, "sources": run.sources, "cap": run.cap, "budget": run.budget}
+    return {"category": run.category.slug, "task": run.task, "sources": run.sources, "cap": run.cap, "budget": _short(run.budget)}
 
 
 def values_of_schedule(schedule: Schedule | None) -> dict[str, Any]:
     """Return what the form shows of how things are."""
     if schedule is None:
         return {}
-    return {"daily": True, "sources": schedule.sources, "cap": schedule.cap, "budget": schedule.budget}
+    return {"daily": True, "sources": schedule.sources, "cap": schedule.cap, "budget": _short(schedule.budget)}
+
+
+def _short(dollars: Decimal | None) -> str:
+    """Write an amount without the noughts that the table keeps behind it."""
+    return "" if dollars is None else f"{dollars:.3f}".rstrip("0").rstrip(".")

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count, Max, Q, QuerySet, Sum
 
 from game.pool.models import Category, Tweet
@@ -73,6 +74,7 @@ def describe_run(run: ScrapeRun, counts: dict[str, int], other: ScrapeRun | None
         **counts,
         "words": _count_words(run, counts),
         "spent": words.dollars(run.spent) if run.spent or run.budget is not None else "",
+        "cap": run.cap or settings.SCRAPE_CAP,
         "budget": words.dollars(run.budget) if run.budget is not None else "",
         "sources": [SOURCES[name].title for name in run.sources if name in SOURCES],
         "waits_for": other if run.state == _State.WAITING else None,
@@ -83,8 +85,7 @@ def describe_run(run: ScrapeRun, counts: dict[str, int], other: ScrapeRun | None
 def describe_visit(visit: Visit, run: ScrapeRun) -> dict[str, Any]:
     """Say what a run did with one account."""
     counts = {name: getattr(visit, name) for name in _SUMS}
-    began = visit.state != Visit.State.WAITING
-    return {"visit": visit, "feed": visit.feed, "words": _count_words(run, counts) if began else ""}
+    return {"visit": visit, "feed": visit.feed, "words": _count_words(run, counts) if any(counts.values()) else ""}
 
 
 def _count_words(run: ScrapeRun, counts: dict[str, int]) -> str:

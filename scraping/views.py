@@ -145,6 +145,7 @@ def _category_page(request: HttpRequest, category: Category, form: ScheduleForm)
         "rows": [{"feed": feed, "out": outs.holds(feed.platform, feed.handle, feed.account_id)} for feed in accounts],
         "outcomes": outcomes,
         "reason": reason,
+        "reason_words": words.outcome(reason),
         "before": before,
         "samples": samples,
         "older": older,

@@ -34,3 +34,12 @@ def play_round(page: Page, verdict: str = "Human") -> None:
     guess(page, verdict)
     page.get_by_role("link", name="See your result").click()
     page.wait_for_url("**/round/*/")
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until the control called `name` has the focus."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.labels?.[0]?.textContent.trim() || document.activeElement.textContent.trim()") == name:
+            return
+    pytest.fail(f"Tab never came to {name}.")

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.actions import DESK, DEVICES, Open
+from tests.browser.actions import DESK, DEVICES, Open, tab_to
 from tests.stack import Stack
 
 PASSWORD = "seven-herons-and-a-boat"
@@ -187,15 +187,6 @@ def test_promotion_rollback_and_retirement_are_seen_by_others_at_once(maud) -> N
     hers.get_by_text("3 retired", exact=True).click()
     hers.get_by_role("button", name="Promote tiny v2").click()
     expect(mine.get_by_role("article", name="tiny v2")).to_contain_text("Writes now")
-
-
-def tab_to(page: Page, name: str) -> None:
-    """Press Tab until the control called `name` has the focus."""
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.labels?.[0]?.textContent.trim() || document.activeElement.textContent.trim()") == name:
-            return
-    pytest.fail(f"Tab never came to {name}.")
 
 
 def test_a_run_is_started_and_cancelled_by_keys_alone(maud, game: Stack) -> None:

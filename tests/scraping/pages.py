@@ -20,8 +20,8 @@ def make_run(category: Category, **values: Any) -> ScrapeRun:
     )
 
 
-def make_feed(category: Category, name: str = "bluesky:ada.bsky.social", **values: Any) -> Feed:
-    source, _, handle = name.partition(":")
+def make_feed(category: Category, line: str = "bluesky:ada.bsky.social", **values: Any) -> Feed:
+    source, _, handle = line.partition(":")
     return Feed.objects.create(category=category, source=source, handle=handle, **values)
 
 

@@ -121,7 +121,7 @@ def test_a_run_counts_its_accounts_and_what_they_brought(category: Category) -> 
     assert found["words"] == "5 pages · 50 posts · 25 new · 10 kept"
     assert (found["spent"], found["budget"], found["notes"]) == ("$1.25", "$5.00", ["a", "b"])
     assert found["dropped"] == [("REPLY", "reply", 10), ("LINK", "has a link", 8)]
-    assert [row["words"] for row in found["visits"]] == ["1 page · 10 posts · 5 new · 2 kept"] * 4 + [""]
+    assert [row["words"] for row in found["visits"]] == ["1 page · 10 posts · 5 new · 2 kept"] * 5
 
 
 def test_a_check_says_how_many_it_asked_about_and_how_many_are_gone(category: Category) -> None:

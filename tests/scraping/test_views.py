@@ -177,8 +177,8 @@ def test_x_shows_no_more_than_its_newest_posts_and_costs_no_more(moderator: Clie
 
 
 def test_a_check_of_x_costs_by_the_posts_that_were_kept(moderator: Client, category: Category) -> None:
-    ada = make_feed(category, "x:ada")
-    for outcome in ("kept", "kept", "LINK"):
+    ada = make_feed(category, "x:ada", account_id="17")
+    for outcome in ("kept", "kept", "gone"):
         make_post(ada, outcome=outcome)
     page = moderator.post("/scraping/", {"category": "birds", "task": "check"})
     assert "It costs $0.02 at most" in words_of(page)
@@ -217,7 +217,7 @@ def test_a_source_that_sent_us_away_is_asked_again_when_somebody_says_so(moderat
     until = timezone.now() + timedelta(hours=3)
     SourceStatus.objects.create(name="mastodon", banned_at=timezone.now(), rests_until=until, reason="403 from example.org")
     page = words_of(moderator.get("/scraping/"))
-    assert "Mastodon Sent us away Ask it again: Mastodon Everything public" in page
+    assert "Mastodon Resting Ask it again Mastodon Everything public" in page
     assert f"It is left alone until {until:%-d %b, %H:%M}. 403 from example.org" in page
     moderator.post("/scraping/source/mastodon/ask-again/")
     assert SourceStatus.objects.get().rests_until is None
