@@ -1,12 +1,18 @@
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from game.pool.models import Category
+from scraping.models import Feed
+from tests.people import client_of
+from tests.scraping.pages import make_feed
 
+HERE = {"127.0.0.1", "::1", "localhost", None}
 ANIMALS = ("owl", "heron", "finch", "crane", "swift", "raven", "robin", "stork", "eagle", "quail")
 
 
@@ -33,9 +39,36 @@ def twint(number: int = 1, **fields: Any) -> dict[str, Any]:
     return record | fields
 
 
+@pytest.fixture(autouse=True)
+def nobody_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail whoever, in this process, looks up or connects to anything but this machine: client libraries must stay with our fakes."""
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
+
+    def connect_here(self: socket.socket, address: Any) -> None:
+        assert isinstance(address, str | bytes) or address[0] in HERE, f"connected to {address}"
+        connect(self, address)
+
+    def look_up_here(host: Any, *args: Any, **kwargs: Any) -> Any:
+        assert host in HERE, f"looked up {host}"
+        return look_up(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_here)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up_here)
+
+
 @pytest.fixture
 def category(db: None) -> Category:
     return Category.objects.create(slug="birds", name="Birds")
+
+
+@pytest.fixture
+def feed(category: Category) -> Feed:
+    return make_feed(category, state="open")
+
+
+@pytest.fixture
+def moderator(db: None) -> Client:
+    return client_of("moderator")
 
 
 @pytest.fixture

@@ -282,3 +282,10 @@ def test_money_is_not_spent_without_a_budget(category) -> None:
     with pytest.raises(ScrapeError, match="x costs money"):
         runs.set_schedule(category=category, daily=True, now=timezone.now())
     runs.set_schedule(category=category, daily=True, budget=Decimal(3), now=timezone.now())
+
+
+def test_no_other_server_could_be_reached_from_here(category, settings) -> None:
+    settings.SCRAPE_BLUESKY_URL = "https://public.api.bsky.app"
+    run = start_run(category=category, by=None)
+    with pytest.raises(AssertionError, match=r"looked up public\.api\.bsky\.app"):
+        carry_out(run_id=run.pk)
