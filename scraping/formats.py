@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from scraping.archives import ArchiveError, read_archive
 from scraping.records import TEXT, read_record
 from scraping.rules import Post
+from scraping.twitter_records import plain_records
 
-# A longer line is not a post; it is skipped without being held in memory.
+# A longer line is not a post, or a page of posts; it is skipped without being held in memory.
 MAX_LINE_BYTES = 1 << 20
+MAX_PAGE_BYTES = 1 << 23
 # A quoted field that has not ended after so many lines never will.
 MAX_RECORD_LINES = 100
 
@@ -45,11 +48,11 @@ def read_posts(path: Path, raw: BinaryIO, *, handle: str) -> Iterator[Row]:
     read, opener = _find_reader(path)
     number = 0
     try:
-        for number, post in read(_lines(opener(raw) if opener else raw), handle):
+        for number, post in read(opener(raw) if opener else raw, handle):
             yield number, post
     except (EOFError, lzma.LZMAError, zlib.error, OSError) as error:
         raise UnreadableFile(f"{path}: can't be read past line {number} ({error}); what came before it is kept.") from error
-    except _NoTextColumn as error:
+    except (_NoTextColumn, ArchiveError) as error:
         raise UnreadableFile(f"{path}: {error}") from error
 
 
@@ -57,26 +60,26 @@ def _find_reader(path: Path) -> tuple["_Reader", Callable[[BinaryIO], Any] | Non
     suffixes = [suffix.lower() for suffix in path.suffixes]
     opener = _OPENERS.get(suffixes[-1]) if suffixes else None
     kind = "".join(suffixes[-2:-1] if opener else suffixes[-1:])
-    if kind not in _READERS:
-        known = ", ".join(sorted(_READERS))
-        raise UnreadableFile(f"{path}: unknown format; name it {known}, with .gz, .xz or .bz2 behind if compressed.")
+    if kind not in _READERS or (opener and kind == ".zip"):
+        known = ", ".join(sorted(_READERS.keys() - {".zip"}))
+        raise UnreadableFile(f"{path}: unknown format; name it .zip, {known}, with .gz, .xz or .bz2 behind if compressed.")
     return _READERS[kind], opener
 
 
-def _lines(stream: BinaryIO) -> _Lines:
-    while line := stream.readline(MAX_LINE_BYTES):
-        if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
-            while (rest := stream.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
+def _lines(stream: BinaryIO, longest: int = MAX_LINE_BYTES) -> _Lines:
+    while line := stream.readline(longest):
+        if len(line) == longest and not line.endswith(b"\n"):
+            while (rest := stream.readline(longest)) and not rest.endswith(b"\n"):
                 pass
             yield None
         else:
             yield line
 
 
-def _decode(line: bytes | None) -> str:
+def _decode(line: bytes | None, longest: int = MAX_LINE_BYTES) -> str:
     """Return the line as text; ValueError says what is wrong with it."""
     if line is None:
-        raise ValueError(f"is longer than {MAX_LINE_BYTES:,} bytes")
+        raise ValueError(f"is longer than {longest:,} bytes")
     if b"\x00" in line:
         raise ValueError("has a NUL byte")
     try:
@@ -85,8 +88,8 @@ def _decode(line: bytes | None) -> str:
         raise ValueError(f"is not UTF-8 at byte {error.start + 1}") from None
 
 
-def _read_plain(lines: _Lines, handle: str) -> Iterator[Row]:
-    for number, line in enumerate(lines, 1):
+def _read_plain(stream: BinaryIO, handle: str) -> Iterator[Row]:
+    for number, line in enumerate(_lines(stream), 1):
         try:
             if text := _decode(line).strip():
                 yield number, Post(text=text, handle=handle)
@@ -94,16 +97,24 @@ def _read_plain(lines: _Lines, handle: str) -> Iterator[Row]:
             yield number, str(error)
 
 
-def _read_json_lines(lines: _Lines, handle: str) -> Iterator[Row]:
-    for number, line in enumerate(lines, 1):
+def _read_json_lines(stream: BinaryIO, handle: str) -> Iterator[Row]:
+    for number, line in enumerate(_lines(stream, MAX_PAGE_BYTES), 1):
         try:
-            if text := _decode(line).strip():
-                yield number, _json_post(text, handle)
+            if text := _decode(line, MAX_PAGE_BYTES).strip():
+                for record in plain_records(_json_object(text)):
+                    yield number, _read(record, handle)
         except ValueError as error:
             yield number, str(error)
 
 
-def _json_post(text: str, handle: str) -> Post:
+def _read(record: Mapping[str, Any], handle: str) -> Post | str:
+    try:
+        return read_record(record, handle=handle)
+    except ValueError as error:
+        return str(error)
+
+
+def _json_object(text: str) -> Mapping[str, Any]:
     try:
         record = json.loads(text)
     except json.JSONDecodeError as error:
@@ -114,17 +125,17 @@ def _json_post(text: str, handle: str) -> Post:
         raise ValueError("is JSON with a number too long to read") from None
     if not isinstance(record, dict):
         raise ValueError("is not a JSON object: one post a line, in braces")
-    return read_record(record, handle=handle)
+    return record
 
 
 class _NoTextColumn(Exception):
     """A table whose first line names no column that holds texts."""
 
 
-def _read_table(lines: _Lines, handle: str, *, delimiter: str = ",", header_rows: int = 1) -> Iterator[Row]:
+def _read_table(stream: BinaryIO, handle: str, *, delimiter: str = ",", header_rows: int = 1) -> Iterator[Row]:
     names: list[str] = []
     headers = 0
-    for number, values in _records(lines, delimiter):
+    for number, values in _records(_lines(stream), delimiter):
         if isinstance(values, str):
             yield number, values
         elif not names:
@@ -136,19 +147,16 @@ def _read_table(lines: _Lines, handle: str, *, delimiter: str = ",", header_rows
         elif len(values) != len(names):
             yield number, f"has {len(values)} fields, the first line names {len(names)}"
         else:
-            try:
-                yield number, read_record(dict(zip(names, values, strict=True)), handle=handle)
-            except ValueError as error:
-                yield number, str(error)
+            yield number, _read(dict(zip(names, values, strict=True)), handle)
 
 
-def _read_tabs(lines: _Lines, handle: str) -> Iterator[Row]:
-    return _read_table(lines, handle, delimiter="\t")
+def _read_tabs(stream: BinaryIO, handle: str) -> Iterator[Row]:
+    return _read_table(stream, handle, delimiter="\t")
 
 
-def _read_orange(lines: _Lines, handle: str) -> Iterator[Row]:
+def _read_orange(stream: BinaryIO, handle: str) -> Iterator[Row]:
     # Orange writes three header rows: names, types, roles.
-    return _read_table(lines, handle, delimiter="\t", header_rows=3)
+    return _read_table(stream, handle, delimiter="\t", header_rows=3)
 
 
 def _records(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
@@ -201,7 +209,7 @@ def _split(text: str, delimiter: str) -> list[str] | None:
         return None
 
 
-_Reader = Callable[[_Lines, str], Iterator[Row]]
+_Reader = Callable[[BinaryIO, str], Iterator[Row]]
 _READERS: Mapping[str, _Reader] = {
     ".json": _read_json_lines,
     ".jsonl": _read_json_lines,
@@ -209,4 +217,5 @@ _READERS: Mapping[str, _Reader] = {
     ".tsv": _read_tabs,
     ".tab": _read_orange,
     ".txt": _read_plain,
+    ".zip": read_archive,
 }

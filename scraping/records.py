@@ -15,6 +15,9 @@ _HANDLE = ("username", "handle", "screen_name", "author")
 _LIKES = ("likes", "likes_count", "favorite_count", "favorite count")
 _SHARES = ("shares", "retweets_count", "retweet_count", "retweet count")
 _RETWEET = ("retweet", "is retweet", "is_retweet")
+_REPLY = ("is reply", "is_reply")
+_ANSWERED = ("in_reply_to_status_id", "in_reply_to_user_id", "in_reply_to_screen_name")
+_ACCOUNT = ("user_id", "author_id")
 _TIME = ("posted_at", "created_at")
 
 # As wide as the columns of the table of authors.
@@ -24,6 +27,9 @@ _WEB_ADDRESS = re.compile(r"https?://[^\s\"<>]+")
 _STATUS_ID = re.compile(r"/status(?:es)?/([0-9]{1,20})\b")
 _ID = re.compile(r"[0-9]{1,20}")
 _OFFSET = re.compile(r"[+-]\d\d:?\d\d")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# Wed Oct 10 20:19:24 +0000 2018
+_OF_TWITTER = re.compile(rf"[A-Z][a-z]{{2}} ({'|'.join(_MONTHS)}) (\d\d) (\d\d:\d\d:\d\d) ([+-]\d{{4}}) (\d{{4}})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -35,17 +41,35 @@ def read_record(record: Mapping[str, Any], *, handle: str) -> Post:
     link = _link(record.get("link"))
     # `id` may have been rounded by a browser on its way here; the one in the link never is.
     own_id = found[1] if (found := _STATUS_ID.search(link)) else _number(record.get("id"))
-    opener = _number(record.get("conversation_id"))
+    author = _handle(record) or handle
     facts = {"likes": _count(record, _LIKES), "shares": _count(record, _SHARES), "link": link, "source_id": own_id}
     return Post(
         text=_words(text, "text"),
-        handle=_handle(record) or handle,
+        handle=author,
         name=_tidy(_words(record.get("name"), "name"))[:MAX_NAME_LENGTH],
         posted_at=_time(record),
-        is_retweet=str(_first(record, _RETWEET)).casefold() in ("true", "1", "yes", "t"),
-        is_reply=bool(own_id and opener and own_id != opener),
+        is_retweet=_is_true(_first(record, _RETWEET)),
+        is_reply=_is_reply(record, own_id, author),
+        is_superseded=bool(record.get("is_superseded")),
         facts={name: value for name, value in facts.items() if value not in (None, "")},
+        account_id=_number(_first(record, _ACCOUNT)),
     )
+
+
+def _is_true(value: Any) -> bool:
+    return value is True or (value is not False and str(value).casefold() in ("true", "1", "yes", "t"))
+
+
+def _is_reply(record: Mapping[str, Any], own_id: str, handle: str) -> bool:
+    answered = _first(record, _ANSWERED)
+    if _is_true(_first(record, _REPLY)) or (answered is not None and answered == answered):
+        return True
+    if own_id and (opener := _number(record.get("conversation_id"))):
+        return own_id != opener
+    # twint lists who is answered, the author first.
+    others = record.get("reply_to")
+    named = [_first(other, _HANDLE) for other in others if isinstance(other, dict)] if isinstance(others, list) else []
+    return any(str(name).casefold() != handle.casefold() for name in named if name)
 
 
 # Names come again and again.
@@ -116,14 +140,21 @@ def _time(record: Mapping[str, Any]) -> datetime | None:
 
 
 def read_moment(value: Any) -> datetime | None:
-    """Return the time in UTC that `value` is: milliseconds since 1970 or ISO 8601; None where it is neither, or absurd."""
+    """Return the time in UTC that `value` is: milliseconds since 1970, ISO 8601 or Twitter's own form; None where it is none, or absurd."""
     try:
         if isinstance(value, int | float) or (isinstance(value, str) and value.isdecimal() and len(value) > len("20200531")):
             moment = _EPOCH + timedelta(milliseconds=float(value))
         else:
-            stated = datetime.fromisoformat(str(value).strip().removesuffix(" UTC"))
+            stated = datetime.fromisoformat(_iso(str(value).strip()))
             moment = stated.astimezone(UTC) if stated.tzinfo else stated.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
     # Seconds read as milliseconds end up in January 1970.
     return moment if 1990 <= moment.year < 2100 else None
+
+
+def _iso(stamp: str) -> str:
+    if found := _OF_TWITTER.fullmatch(stamp):
+        month, day, clock, zone, year = found.groups()
+        return f"{year}-{_MONTHS.index(month) + 1:02}-{day}T{clock}{zone}"
+    return stamp.removesuffix(" UTC")

@@ -165,7 +165,20 @@ def test_a_database_that_is_away_is_told_in_one_line(write: Write) -> None:
 
 def test_help_names_the_formats_and_every_option() -> None:
     shown = import_tweets.Command().create_parser("manage.py", "import_tweets").format_help()
-    for word in (".jsonl", ".csv", ".tsv", ".tab", ".txt", ".xz", "--approve", "--author", "--handle", "--language", "--trailing-links"):
+    for word in (
+        ".jsonl",
+        ".csv",
+        ".tsv",
+        ".tab",
+        ".txt",
+        ".xz",
+        ".zip",
+        "--approve",
+        "--author",
+        "--handle",
+        "--language",
+        "--trailing-links",
+    ):
         assert word in shown
 
 

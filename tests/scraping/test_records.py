@@ -139,6 +139,8 @@ def test_facts_hold_nothing_that_a_database_refuses() -> None:
         ({"created_at": "2020-05-31 20:49:28"}, MAY_31),
         ({"created_at": "2020-05-31 20:49:28 UTC"}, MAY_31),
         ({"created_at": "2020-05-31T22:49:28+02:00"}, MAY_31),
+        ({"created_at": "Sun May 31 20:49:28 +0000 2020"}, MAY_31),
+        ({"created_at": "Sun May 31 22:49:28 +0200 2020"}, MAY_31),
         ({"created_at": "20200531"}, datetime(2020, 5, 31, tzinfo=UTC)),
         ({"created_at": "2020-05-31 22:49:28 CEST", "date": "2020-05-31", "time": "22:49:28", "timezone": "+0200"}, MAY_31),
         ({"created_at": None, "date": "2020-05-31", "time": "20:49:28", "timezone": "PDT"}, MAY_31),
@@ -181,7 +183,39 @@ def test_a_post_must_open_its_conversation(fields: dict[str, Any], is_reply: boo
     assert read(**fields).is_reply is is_reply
 
 
-FIELDS = [*twint(), "date", "time", "timezone", "is retweet", "text", "author"]
+@pytest.mark.parametrize(
+    ("fields", "is_reply"),
+    [
+        ({"is_reply": True}, True),
+        ({"is reply": "yes"}, True),
+        ({"is_reply": "False"}, False),
+        ({"in_reply_to_status_id": "7"}, True),
+        ({"in_reply_to_user_id": 7.0}, True),
+        ({"in_reply_to_screen_name": "bob"}, True),
+        ({"in_reply_to_status_id": None, "in_reply_to_user_id": "", "in_reply_to_screen_name": float("nan")}, False),
+        # Where the ids say that it opens a conversation, whom it mentions does not matter.
+        ({"reply_to": [{"username": "ada_owl"}, {"username": "bob"}]}, False),
+        ({"conversation_id": None, "reply_to": [{"username": "Ada_Owl"}, {"username": "bob"}]}, True),
+        ({"conversation_id": None, "reply_to": [{"screen_name": "bob"}]}, True),
+        ({"conversation_id": None, "reply_to": [{"username": "Ada_Owl"}]}, False),
+        ({"conversation_id": None, "reply_to": []}, False),
+        ({"conversation_id": None, "reply_to": ["bob", None, {}, {"username": None}]}, False),
+        ({"conversation_id": None, "reply_to": "bob"}, False),
+    ],
+)
+def test_whom_a_post_answers_is_told_in_many_ways(fields: dict[str, Any], is_reply: bool) -> None:
+    assert read(**fields).is_reply is is_reply
+
+
+@pytest.mark.parametrize(
+    ("fields", "account_id"),
+    [({"user_id": 42}, "42"), ({"author_id": "42"}, "42"), ({}, ""), ({"user_id": "x"}, ""), ({"user_id": None}, "")],
+)
+def test_the_id_of_the_account_is_kept(fields: dict[str, Any], account_id: str) -> None:
+    assert read(**fields).account_id == account_id
+
+
+FIELDS = [*twint(), "date", "time", "timezone", "is retweet", "text", "author", "reply_to", "user_id", "in_reply_to_user_id"]
 VALUES = st.one_of(
     st.none(),
     st.booleans(),

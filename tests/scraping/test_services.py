@@ -17,6 +17,7 @@ from scraping.optouts import OptOuts
 from scraping.rules import Cleaning, Drop
 from scraping.services import NAMED_LINES, ImportReport, import_file, outcome_rows
 from tests.scraping.conftest import sentence, twint
+from tests.scraping.test_archives import ACCOUNT, entry, pack, script
 
 Write = Callable[..., Path]
 
@@ -44,15 +45,17 @@ def test_every_post_is_kept_or_counted_by_its_reason(category: Category, write: 
         twint(10, tweet=sentence(1).upper()),
         twint(11, username="bob"),
         twint(12, username="CY"),
+        twint(13, tweet="2/3 " + sentence(13)),
+        twint(14, is_superseded=True),
         "{",
     )
     OptOut.objects.create(platform="twitter", handle="cy")
     report = run(category, path, only=["@Ada_Owl", "cy"])
     assert report.kept == 1
     assert +report.dropped == dict.fromkeys(Drop, 1)
-    assert report.broken_lines == ["a.jsonl, line 13: is not JSON: Expecting property name enclosed in double quotes at column 2."]
+    assert report.broken_lines == ["a.jsonl, line 15: is not JSON: Expecting property name enclosed in double quotes at column 2."]
     assert outcome_rows(report)[0] == ("kept", 1)
-    assert outcome_rows(report)[-1] == ("posts read", 13)
+    assert outcome_rows(report)[-1] == ("posts read", 15)
 
 
 def test_what_is_kept_is_stored_with_author_time_and_facts(category: Category, write: Write) -> None:
@@ -189,6 +192,31 @@ def test_an_import_that_is_interrupted_and_run_again_ends_like_one_that_was_not(
     columns = ("text", "author", "split", "status", "posted_at", "facts", "fingerprint")
     tables = [[tuple(map(str, row)) for row in Tweet.objects.filter(category=one).values_list(*columns)] for one in (category, undisturbed)]
     assert sorted(tables[0]) == sorted(tables[1])
+
+
+@pytest.mark.parametrize("opted", [{"handle": "ada_owl"}, {"handle": "ada_before", "account_id": "42"}])
+def test_who_opted_out_is_left_out_whatever_they_are_called(category: Category, write: Write, opted: dict[str, str]) -> None:
+    OptOut.objects.create(platform="twitter", **opted)
+    OptOut.objects.create(platform="mastodon", handle="bob")
+    report = run(category, write("a.jsonl", twint(1, user_id=42), twint(2, username="bob"), twint(3, user_id=42, retweet=True)))
+    assert [handle for _, handle, _ in pool()] == ["bob"]
+    assert (report.kept, +report.dropped) == (1, {Drop.OPTED_OUT: 2})
+    assert not Author.objects.filter(handle="ada_owl").exists()
+
+
+def test_an_archive_of_x_is_imported_by_its_owners_name(category: Category, tmp_path: Path) -> None:
+    path = tmp_path / "twitter-2024.zip"
+    path.write_bytes(
+        pack({"data/account.js": ACCOUNT, "data/tweets.js": script([entry(1), entry(2, full_text="RT @bob: An owl!"), entry(3)])})
+    )
+    positions: list[int] = []
+    report = run(category, path, progress=positions.append)
+    assert [(text, handle) for text, handle, _ in pool()] == sorted([(sentence(1), "ada_owl"), (sentence(3), "ada_owl")])
+    assert (report.kept, +report.dropped) == (2, {Drop.RETWEET: 1})
+    assert positions == [path.stat().st_size]
+    path.write_bytes(b"PK")
+    with pytest.raises(UnreadableFile, match=r"twitter-2024\.zip: is no zip file"):
+        run(category, path)
 
 
 def test_who_opts_out_during_an_import_is_left_out_of_the_rest(category: Category, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

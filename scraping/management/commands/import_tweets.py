@@ -22,7 +22,8 @@ SECONDS_BETWEEN_LINES = 5.0
 
 class Command(BaseCommand):
     help = (
-        "Import tweets into a category from JSON lines (.jsonl, .json), .csv, .tsv, Orange .tab or plain .txt files, also .gz, .xz, .bz2."
+        "Import tweets into a category from JSON lines of twint or twarc (.jsonl, .json), .csv, .tsv, Orange .tab or plain .txt files, "
+        "also .gz, .xz, .bz2, and from the .zip archive that X sends."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
