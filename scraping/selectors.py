@@ -33,14 +33,15 @@ def read_list(*, now: datetime) -> dict[str, Any]:
 
 def read_runs(*, now: datetime) -> dict[str, Any]:
     """Return the runs for the list: those that go on and the newest ones described, and the older ones."""
-    newest = list(ScrapeRun.objects.select_related("category").order_by("-pk")[: SHOWN_RUNS + EARLIER_RUNS])
-    runs = sorted(newest, key=lambda run: run.state not in UNFINISHED)
-    going = sum(run.state in UNFINISHED for run in runs)
-    described = runs[: max(going, SHOWN_RUNS)]
+    runs = ScrapeRun.objects.select_related("category").order_by("-pk")
+    going = list(runs.filter(state__in=UNFINISHED))
+    over = list(runs.exclude(state__in=UNFINISHED)[: SHOWN_RUNS + EARLIER_RUNS])
+    shown = max(SHOWN_RUNS - len(going), 0)
+    described = going + over[:shown]
     counts = _count_visits(described)
     return {
-        "runs": [describe_run(run, counts[run.pk], _running_beside(run, runs), now=now) for run in described],
-        "earlier": runs[len(described) :],
+        "runs": [describe_run(run, counts[run.pk], _running_beside(run, going), now=now) for run in described],
+        "earlier": over[shown:],
     }
 
 

@@ -1,5 +1,6 @@
 """Runs, accounts and posts as the engine leaves them, for the tests of the pages that show them."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -35,3 +36,9 @@ def make_post(feed: Feed, outcome: str = "LINK", text: str | None = "Look at thi
         None if text is None else {"text": text, "handle": feed.handle, "platform": "bluesky", "facts": {"source_id": f"at://{number}"}}
     )
     return RawPost.objects.create(feed=feed, source_id=f"at://{number}", in_pass=0, record=record, outcome=outcome, cleaning=1, **values)
+
+
+def words_of(response) -> str:
+    """Return what a page says, without its markup."""
+    text = re.sub(r"<[^>]*>", " ", response.content.decode())
+    return re.sub(r"\s+([.,:])", r"\1", " ".join(text.split()))
