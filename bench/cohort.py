@@ -2,19 +2,15 @@
 
 import json
 import resource
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import psutil
 
+from bench.game import empty_game
 from bench.report import NotMeasured, Row
-from game.embedded.postgres import start_postgres, stop_postgres
 from tests.stack import ROOT, Stack
 
 SEEDS, EDGES = 35, 10_000_000
@@ -29,14 +25,7 @@ print(cohort.pk, table_of(cohort), *cohort.seeds.values_list("pk", flat=True))
 
 def measure() -> list[Row]:
     """Fill a PostgreSQL of our own by COPY, count in a process of its own, and drop it all."""
-    with ExitStack() as cleanup:
-        var = Path(tempfile.mkdtemp(prefix="birdorbot-bench-cohort-"))
-        var.chmod(0o711)  # PostgreSQL runs as a user of its own when we are root
-        cleanup.callback(shutil.rmtree, var, ignore_errors=True)
-        cleanup.callback(stop_postgres, start_postgres(var))
-        stack = Stack(servers=var, var=var)
-        cleanup.callback(stack.close)
-        stack.manage("migrate", "--verbosity", "0")
+    with empty_game() as stack:
         cohort, table, *seeds = stack.manage("shell", "--verbosity", "0", "-c", _BEGIN).split()
         filled, size = _fill(stack, table, [int(seed) for seed in seeds])
         done = subprocess.run(

@@ -12,8 +12,8 @@ from tests.stack import Stack
 
 
 @contextmanager
-def running_game() -> Iterator[Stack]:
-    """Start PostgreSQL, Redis and a web process with the settings they have in `make play`; fill the pool."""
+def empty_game() -> Iterator[Stack]:
+    """Start PostgreSQL and Redis with the settings they have in `make play`, and migrate."""
     with ExitStack() as cleanup:
         var = Path(tempfile.mkdtemp(prefix="birdorbot-bench-"))
         var.chmod(0o711)  # PostgreSQL runs as a user of its own when we are root
@@ -21,8 +21,15 @@ def running_game() -> Iterator[Stack]:
         cleanup.callback(stop_postgres, start_postgres(var))
         stack = Stack(servers=var, var=var)
         cleanup.callback(stack.close)
-        stack.env |= {"DJANGO_SETTINGS_MODULE": "bench.settings"}
         stack.manage("migrate", "--verbosity", "0")
+        yield stack
+
+
+@contextmanager
+def running_game() -> Iterator[Stack]:
+    """Start a web process too, and fill the pool."""
+    with empty_game() as stack:
+        stack.env |= {"DJANGO_SETTINGS_MODULE": "bench.settings"}
         stack.manage("collectstatic", "--noinput", "--verbosity", "0")
         with stack.connect() as connection:
             connection.execute("CREATE TABLE bench_floor (id bigserial PRIMARY KEY, tweet_id bigint NOT NULL, verdict text NOT NULL)")

@@ -5,20 +5,17 @@ Sides and server are processes of their own, which take turns; each side reads e
 
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
+from bench.game import empty_game
 from bench.report import NotMeasured, Row
-from game.embedded.postgres import start_postgres, stop_postgres
 from tests.fakes.bluesky import BlueskyFake, did
 from tests.fakes.mastodon import HOST, MastodonFake
 from tests.fakes.server import FakeServer, Reply, Request, Trouble
@@ -39,14 +36,7 @@ LIBRARIES = {"x": "tweepy", "mastodon": "Mastodon.py", "bluesky": "httpx and jso
 
 def measure() -> list[Row]:
     """Return a row per source; the first one's library is the one that people pay to read with."""
-    with ExitStack() as cleanup:
-        var = Path(tempfile.mkdtemp(prefix="birdorbot-bench-scrape-"))
-        var.chmod(0o711)  # PostgreSQL runs as a user of its own when we are root
-        cleanup.callback(shutil.rmtree, var, ignore_errors=True)
-        cleanup.callback(stop_postgres, start_postgres(var))
-        stack = Stack(servers=var, var=var)
-        cleanup.callback(stack.close)
-        stack.manage("migrate", "--verbosity", "0")
+    with empty_game() as stack:
         return [_measure_source(stack, name) for name in FAKES]
 
 
