@@ -124,8 +124,8 @@ CELERY_TASK_ROUTES = {
     "training.tasks.*": {"queue": "generation"},
     "generation.tasks.*": {"queue": "generation"},
     # Hours of waiting for other people's servers: threads of a process of their own.
-    "scraping.tasks.run_scrape": {"queue": "scraping"},
-    "scraping.tasks.*": {"queue": "generation"},
+    # The looking after too, which would wait behind batches elsewhere: who else could do what it finds?
+    "scraping.tasks.*": {"queue": "scraping"},
 }
 CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_TASK_TIME_LIMIT = 300

@@ -79,7 +79,7 @@ def check_sources(sources: Iterable[str]) -> list[str]:
 def _check_budget(sources: set[str], budget: Decimal | None) -> None:
     if priced := sorted(sources & PRICED):
         if budget is None:
-            raise ScrapeError(f"{', '.join(priced)} costs money by the post: say how many dollars it may be, as in --budget 5.")
+            raise ScrapeError(f"{', '.join(priced)} costs money by the post: give a budget, in dollars.")
         if budget <= 0:
             raise ScrapeError("A budget must be above 0 dollars.")
 

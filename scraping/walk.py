@@ -162,7 +162,8 @@ class Walk:
             raise ScrapeError("; ".join(sorted({visit.note for visit in failed})))
         if stopped:
             self.claim.add_note(f"{len(stopped)} of {len(visits)} accounts stopped before their end.")
-        self.claim.finish(ScrapeRun.State.DONE)
+        # Whoever cancelled came too late.
+        self.claim.finish(ScrapeRun.State.DONE, error="")
 
 
 def check_rest(source: str) -> None:

@@ -125,7 +125,7 @@ def test_interrupted_it_says_so_and_the_next_one_goes_on(start, fake) -> None:
         (("No Slug", "--handle", "a.example.org"), "'No Slug' can't be a category: use small letters, digits and hyphens, 50 at most"),
         (("birds", "--handle", "owl"), "--handle, line 1: 'owl' names no source: write x:owl, or the source it is read from."),
         (("birds", "--handle", "ada.example.org", "--language", "xx"), "'xx' is no language that can be told from others"),
-        (("birds", "--handle", "x:owl"), "x costs money by the post: say how many dollars it may be, as in --budget 5."),
+        (("birds", "--handle", "x:owl"), "x costs money by the post: give a budget, in dollars."),
         (("birds", "--cap", "0", "--handle", "a.example.org"), "manage.py scrape: error: argument --cap: '0' is no whole number above 0"),
         (("birds", "--budget", "much"), "manage.py scrape: error: argument --budget: 'much' is no amount of dollars above 0"),
     ],

@@ -76,7 +76,17 @@ def test_a_run_that_is_asked_for_survives_the_death_of_its_worker(scraping: Stac
         assert one(connection, STORED, "scraped-twice") == sum(post.reply_to is None for post in person.posts) > before
 
 
-def test_what_is_due_is_scraped_and_then_checked(scraping: Stack, fake: BlueskyFake) -> None:
+@pytest.fixture
+def no_generation(stack: Stack) -> Iterator[None]:
+    """Let nobody fill the pool: a worker that is busy with it must keep nobody from scraping."""
+    stack.stop("worker")
+    yield
+    stack.start_worker()
+
+
+def test_what_is_due_is_scraped_and_then_checked_however_busy_other_workers_are(
+    scraping: Stack, fake: BlueskyFake, no_generation: None
+) -> None:
     scraping.manage("shell", "--no-imports", "-c", ASK.format(slug="scraped-daily", then=DAILY))
     runs = (
         "SELECT array_agg(r.task || ' ' || r.state ORDER BY r.id) FROM scraping_scraperun r JOIN pool_category c ON c.id = r.category_id"
