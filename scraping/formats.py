@@ -23,6 +23,8 @@ MAX_PAGE_BYTES = 1 << 23
 # A quoted field that has not ended after so many lines never will.
 MAX_RECORD_LINES = 100
 
+_DECODER = json.JSONDecoder()
+
 Row = tuple[int, Post | str]
 # Lines as the file has them; None stands for one that is too long.
 _Lines = Iterator[bytes | None]
@@ -116,7 +118,9 @@ def _read(record: Mapping[str, Any], handle: str) -> Post | str:
 
 def _json_object(text: str) -> Mapping[str, Any]:
     try:
-        record = json.loads(text)
+        record, end = _DECODER.raw_decode(text)
+        if end != len(text):
+            json.loads(text)  # says what is wrong
     except json.JSONDecodeError as error:
         raise ValueError(f"is not JSON: {error.msg} at column {error.colno}") from None
     except RecursionError:

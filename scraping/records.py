@@ -17,6 +17,7 @@ _SHARES = ("shares", "retweets_count", "retweet_count", "retweet count")
 _RETWEET = ("retweet", "is retweet", "is_retweet")
 _REPLY = ("is reply", "is_reply")
 _ANSWERED = ("in_reply_to_status_id", "in_reply_to_user_id", "in_reply_to_screen_name")
+_SAYS_REPLY = frozenset(_REPLY + _ANSWERED)
 _ACCOUNT = ("user_id", "author_id")
 _TIME = ("posted_at", "created_at")
 
@@ -46,7 +47,7 @@ def read_record(record: Mapping[str, Any], *, handle: str) -> Post:
     return Post(
         text=_words(text, "text"),
         handle=author,
-        name=_tidy(_words(record.get("name"), "name"))[:MAX_NAME_LENGTH],
+        name=_name(record),
         posted_at=_time(record),
         is_retweet=_is_true(_first(record, _RETWEET)),
         is_reply=_is_reply(record, own_id, author),
@@ -57,23 +58,20 @@ def read_record(record: Mapping[str, Any], *, handle: str) -> Post:
 
 
 def _is_true(value: Any) -> bool:
-    return value is True or (value is not False and str(value).casefold() in ("true", "1", "yes", "t"))
+    return value is True or (bool(value) and str(value).casefold() in ("true", "1", "yes", "t"))
 
 
 def _is_reply(record: Mapping[str, Any], own_id: str, handle: str) -> bool:
-    answered = _first(record, _ANSWERED)
-    if _is_true(_first(record, _REPLY)) or (answered is not None and answered == answered):
-        return True
+    if not record.keys().isdisjoint(_SAYS_REPLY):
+        answered = _first(record, _ANSWERED)
+        if _is_true(_first(record, _REPLY)) or (answered is not None and answered == answered):
+            return True
     if own_id and (opener := _number(record.get("conversation_id"))):
         return own_id != opener
     # twint lists who is answered, the author first.
     others = record.get("reply_to")
     named = [_first(other, _HANDLE) for other in others if isinstance(other, dict)] if isinstance(others, list) else []
     return any(str(name).casefold() != handle.casefold() for name in named if name)
-
-
-# Names come again and again.
-_tidy = lru_cache(maxsize=10_000)(normalise)
 
 
 def _first(record: Mapping[str, Any], names: tuple[str, ...]) -> Any:
@@ -92,7 +90,24 @@ def _words(value: Any, what: str) -> str:
 
 
 def _handle(record: Mapping[str, Any]) -> str:
-    handle = _tidy(_words(_first(record, _HANDLE), "username")).lstrip("@ ")
+    value = _first(record, _HANDLE)
+    return _tidy_handle(value) if isinstance(value, str) else _words(value, "username")
+
+
+def _name(record: Mapping[str, Any]) -> str:
+    value = record.get("name")
+    return _tidy_name(value) if isinstance(value, str) else _words(value, "name")
+
+
+# Names come again and again.
+@lru_cache(maxsize=10_000)
+def _tidy_name(value: str) -> str:
+    return normalise(value)[:MAX_NAME_LENGTH]
+
+
+@lru_cache(maxsize=10_000)
+def _tidy_handle(value: str) -> str:
+    handle = normalise(value).lstrip("@ ")
     if len(handle) > MAX_NAME_LENGTH:
         raise ValueError(f"has a username longer than {MAX_NAME_LENGTH} characters")
     return handle

@@ -1,6 +1,6 @@
 """The shapes that Twitter and X gave to a post, as twarc and the archive keep them, with the fields' names of scraping.records."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _ANSWERED = (
@@ -9,23 +9,21 @@ _ANSWERED = (
 )
 
 
-def plain_records(record: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the posts in one line of JSON, whichever API it came from: one, as a rule, or those of a page."""
+def plain_records(record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the posts in one line of JSON, whichever API it came from: one, as a rule, or those of a page."""
     if "data" in record and "text" not in record:
-        yield from _from_page(record)
-    elif "author_id" in record or "public_metrics" in record:
-        yield from_version_2(record)
-    elif isinstance(record.get("user"), dict):
-        yield from_version_1(record)
-    else:
-        yield record
+        return _from_page(record)
+    if "author_id" in record or "public_metrics" in record:
+        return (from_version_2(record),)
+    if isinstance(record.get("user"), dict):
+        return (from_version_1(record),)
+    return (record,)
 
 
-def _from_page(page: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _from_page(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     posts = page["data"] if isinstance(page["data"], list) else [page["data"]]
     users = {user.get("id"): user for user in _list(_dict(page, "includes"), "users") if isinstance(user, dict)}
-    for post in posts:
-        yield from_version_2(post, users) if isinstance(post, dict) else {}
+    return [from_version_2(post, users) if isinstance(post, dict) else {} for post in posts]
 
 
 def from_version_2(post: Mapping[str, Any], users: Mapping[Any, Mapping[str, Any]] | None = None) -> Mapping[str, Any]:

@@ -99,8 +99,6 @@ _LINK = re.compile(
     | (?<![@\w.]) [a-z0-9][a-z0-9-]+ (?:\.[a-z0-9-]+)* \.(?:com|org|net|gov|edu) \b
     """
 )
-# Every link has one of them. To look for these first is many times faster than the expression.
-_LINK_PARTS = ("www.", ".com", ".org", ".net", ".gov", ".edu")
 _LINK_SLASH = re.compile(r"(?i):\s?/|\.[a-z]{2,4}/")
 # "RT if you agree" is a person's own words.
 _ASKING = "if|this|that|to|me|us|and|or|please|pls|plz|for|with|is|was|has|on|in|now|so"
@@ -119,8 +117,17 @@ _MARKUP = re.compile(r"(?i)&(?:[a-z]{2,8}|#\d+);|</?(?:a|b|br|p|i|div|span|img|s
 
 def has_link(text: str) -> bool:
     """Say whether a reader would take part of `text` for a link."""
-    may_be = any(map(text.lower().__contains__, _LINK_PARTS)) or ("/" in text and _LINK_SLASH.search(text))
-    return bool(may_be and _LINK.search(text))
+    return _may_have_link(text) and bool(_LINK.search(text))
+
+
+def _may_have_link(text: str) -> bool:
+    # Every link has one of these. To look for them first is many times faster than the expression.
+    if "/" in text and _LINK_SLASH.search(text):
+        return True
+    if "." not in text:
+        return False
+    small = text.lower()
+    return ".com" in small or ".org" in small or ".net" in small or ".gov" in small or ".edu" in small or "www." in small
 
 
 def is_manual_retweet(text: str) -> bool:
@@ -194,6 +201,13 @@ def _is_place(place: str, places: str) -> bool:
 LANGUAGES = frozenset(code for _, code in pycld2.LANGUAGES)
 _MENTION_OR_TAG = re.compile(r"[@#]\w+")
 _WORD = re.compile(r"\w+")
+# So common in a language, and so rare elsewhere, that two of them settle it. To look for them first takes a tenth of the time.
+_SETTLING = {
+    "en": frozenset(
+        ("the", "and", "that", "with", "this", "have", "you", "our", "your", "what", "from", "they", "would", "which", "their", "about")
+        + ("been", "were", "why", "how", "when", "there", "because", "it's", "don't", "I'm", "The", "This", "We", "What")
+    )
+}
 
 
 def is_surely_other_language(text: str, language: str) -> bool:
@@ -201,6 +215,9 @@ def is_surely_other_language(text: str, language: str) -> bool:
 
     How often this is wrong, and what else was tried: docs/cleaning.md.
     """
+    settling = _SETTLING.get(language)
+    if settling and len(settling.intersection(text.split())) > 1:
+        return False
     # Handles and hashtags are names: they say nothing about the language round them.
     prose = _MENTION_OR_TAG.sub(" ", text) if "@" in text or "#" in text else text
     if not _seems_other_language(prose, language):
