@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import cohort, draw, guess, play, scrape, train, web
+from bench import cleaning, cohort, draw, guess, importing, play, scrape, train, web
 from bench.game import running_game
 from bench.report import NotMeasured, Row, build_table, write_json
 from game.embedded.processes import Problem
@@ -22,6 +22,8 @@ IN_GAME: dict[str, Callable[[Stack], list[Row]]] = {"draw": draw.measure, "guess
 ALONE: dict[str, Callable[[], list[Row]]] = {
     "train": train.measure,
     "scrape": scrape.measure,
+    "import": importing.measure,
+    "clean": cleaning.measure,
     "cohort": cohort.measure,
     "play": play.measure,
 }

@@ -1,6 +1,7 @@
 """Pools of made-up tweets, written in SQL: a million of them by the application would take an hour."""
 
 import uuid
+from collections.abc import Mapping
 
 import psycopg
 
@@ -34,15 +35,15 @@ _DEAL = """
 """
 
 
-def fill_pool(connection: psycopg.Connection) -> None:
-    """Fill an empty, migrated database with the categories above and their tweets."""
+def fill_pool(connection: psycopg.Connection, sizes: Mapping[str, int] = SIZES | {LOPSIDED: LOPSIDED_SIZE}) -> None:
+    """Fill an empty, migrated database with categories of these sizes, half of each human but for the lopsided one."""
     # No foreign key to look up a million times: the rows come from the tables that they refer to.
     connection.execute("SET session_replication_role = replica")
     connection.execute(
         "INSERT INTO pool_author (kind, platform, handle, name)"
         " VALUES ('human', 'twitter', 'bench', 'Bench'), ('machine', 'model', 'bench-1', '')"
     )
-    for slug, size in {**SIZES, LOPSIDED: LOPSIDED_SIZE}.items():
+    for slug, size in sizes.items():
         connection.execute(
             "INSERT INTO pool_category (slug, name, description, language, active) VALUES (%s, %s, '', 'en', true)", [slug, slug]
         )

@@ -26,7 +26,6 @@ MAX_NAME_LENGTH = 120
 MAX_LINK_LENGTH = 300
 _WEB_ADDRESS = re.compile(r"https?://[^\s\"<>]+")
 _STATUS_ID = re.compile(r"/status(?:es)?/([0-9]{1,20})\b")
-_ID = re.compile(r"[0-9]{1,20}")
 _OFFSET = re.compile(r"[+-]\d\d:?\d\d")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # Wed Oct 10 20:19:24 +0000 2018
@@ -137,7 +136,7 @@ def _link(value: Any) -> str:
 def _number(value: Any) -> str:
     """Return the digits of the id in `value`; nothing for what is not one."""
     digits = str(value or "")
-    return digits if _ID.fullmatch(digits) else ""
+    return digits if len(digits) <= 20 and digits.isdecimal() and digits.isascii() else ""
 
 
 def _time(record: Mapping[str, Any]) -> datetime | None:

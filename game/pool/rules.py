@@ -94,7 +94,7 @@ def is_for_training(mark: bytes) -> bool:
 
 _LINK = re.compile(
     r"""(?ix)
-      \bhttps?\s?:\s?/ | ://\w | \bwww\.\w | \bpic\.twitter\.com
+      \bhttps?\s?:\s?/ | :///?\w | \bwww\.\w | \bpic\.twitter\.com
     | (?<![@\w.]) [a-z0-9][a-z0-9-]* (?:\.[a-z0-9-]+)* \.[a-z]{2,4} / \S   # a path makes it a link
     | (?<![@\w.]) [a-z0-9][a-z0-9-]+ (?:\.[a-z0-9-]+)* \.(?:com|org|net|gov|edu) \b
     """
@@ -202,12 +202,11 @@ LANGUAGES = frozenset(code for _, code in pycld2.LANGUAGES)
 _MENTION_OR_TAG = re.compile(r"[@#]\w+")
 _WORD = re.compile(r"\w+")
 # So common in a language, and so rare elsewhere, that two of them settle it. To look for them first takes a tenth of the time.
-_SETTLING = {
-    "en": frozenset(
-        ("the", "and", "that", "with", "this", "have", "you", "our", "your", "what", "from", "they", "would", "which", "their", "about")
-        + ("been", "were", "why", "how", "when", "there", "because", "it's", "don't", "I'm", "The", "This", "We", "What")
-    )
-}
+_COMMON_ENGLISH = """
+    the and that with this have you our your what from they would which their about been were why how when there because
+    it's don't I'm The This We What
+"""
+_SETTLING = {"en": frozenset(_COMMON_ENGLISH.split())}
 
 
 def is_surely_other_language(text: str, language: str) -> bool:

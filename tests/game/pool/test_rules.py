@@ -158,6 +158,7 @@ def test_the_train_split_gets_its_share() -> None:
         "read this http:/ owls",
         "read this ttp://owls.example/a",
         "read this ://owls.example/a",
+        "read this file:///owls/a.pdf",
         "read this www.owls",
         "picture: pic.twitter.com/AbCdEf",
         "short: t.co/AbCdEf",
