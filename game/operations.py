@@ -1,9 +1,11 @@
-"""What those who run the game ask it. Everybody may ask; the answers hold no secret."""
+"""What those who run the game ask it, and what browsers ask unbidden. Everybody may ask; the answers hold no secret."""
 
 from django.core.cache import cache
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.cache import never_cache
+from django.shortcuts import redirect
+from django.templatetags.static import static
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
@@ -36,3 +38,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
         state["redis"] = False
     # With Redis away boards stand still, but rounds are dealt and guesses stored: no reason to take the site down.
     return JsonResponse(state, status=200 if any(playing.values()) else 503)
+
+
+@cache_control(public=True, max_age=86_400)
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Lead those to the icon who look where it used to be; the name of its file changes with what is in it."""
+    return redirect(static("img/favicon.svg"))

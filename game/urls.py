@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from game import operations
+from game import errors, operations
 from game.accounts.views import admin_sign_in
 from game.play.views import home
 
@@ -16,8 +16,11 @@ urlpatterns = [
     path("account/", include("game.accounts.urls")),
     path("training/", include("training.urls")),
     path("scraping/", include("scraping.urls")),
+    path("favicon.ico", operations.favicon),
     path("admin/login/", admin_sign_in),
     path("admin/", admin.site.urls),
     path("healthz", operations.healthz, name="healthz"),
     path("readyz", operations.readyz, name="readyz"),
 ]
+
+handler400, handler403, handler404 = errors.bad_request, errors.permission_denied, errors.page_not_found

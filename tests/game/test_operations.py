@@ -1,4 +1,7 @@
+import httpx
 from django.test import Client
+
+from tests.stack import Stack
 
 
 def test_a_host_that_is_not_ours_is_a_bad_request_with_a_page(db: None) -> None:
@@ -28,3 +31,8 @@ def test_redis_away_is_told_but_no_reason_to_take_the_game_down(category, settin
     settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": "unix:///nowhere/redis.sock"}}
     response = Client().get("/readyz")
     assert (response.status_code, response.json()["redis"]) == (200, False)
+
+
+def test_who_asks_for_the_icon_where_it_used_to_be_finds_it(stack: Stack) -> None:
+    found = httpx.get(f"{stack.base_url}/favicon.ico", follow_redirects=True)
+    assert (found.status_code, found.headers["Content-Type"]) == (200, "image/svg+xml")

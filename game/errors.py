@@ -1,0 +1,34 @@
+"""Pages that say what went wrong."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.db import close_old_connections
+from django.http import HttpRequest, HttpResponse
+from django.views import defaults
+
+Page = Callable[..., HttpResponse]
+
+
+def _giving_back(page: Page) -> Page:
+    """Let a page ask for a sound database connection, and give it back.
+
+    Under ASGI Django draws it in a thread of its own, which no signal of a request reaches: a connection would stay
+    there for good, out of the pool and broken as soon as the server has restarted.
+    """
+
+    @wraps(page)
+    def drawn(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        close_old_connections()
+        try:
+            return page(request, *args, **kwargs)
+        finally:
+            close_old_connections()
+
+    return drawn
+
+
+bad_request = _giving_back(defaults.bad_request)
+permission_denied = _giving_back(defaults.permission_denied)
+page_not_found = _giving_back(defaults.page_not_found)
