@@ -170,7 +170,7 @@ def check_rest(source: str) -> None:
     """Raise Banned while a source that sent us away is to be left alone."""
     status = SourceStatus.objects.filter(pk=source, rests_until__gt=timezone.now()).first()
     if status and status.rests_until:
-        raise Banned(f"{source} sent us away ({status.reason}): left alone until {status.rests_until:%d %B %Y, %H:%M} UTC")
+        raise Banned(f"{source} is left alone until {status.rests_until:%d %B %Y, %H:%M} UTC: {status.reason}")
 
 
 def note_ban(source: str, reason: str) -> None:

@@ -23,6 +23,7 @@ from scraping.sources.base import (
     Unavailable,
 )
 from scraping.sources.headers import read_limit, read_wait
+from scraping.sources.reasons import why
 
 TIMEOUT_SECONDS = 30.0
 PREFIX = "ratelimit-"
@@ -92,13 +93,13 @@ class BlueskySource:
         try:
             answer = self._client.get(method, params=asked)
         except httpx.ProxyError as error:
-            raise ProxyFailed(f"the proxy of bluesky failed: {type(error).__name__}") from error
-        except httpx.ConnectError as error:
+            raise ProxyFailed(f"the proxy of bluesky failed: {why(error)}") from error
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             if self._proxied:
-                raise ProxyFailed("the proxy of bluesky can't be reached") from error
-            raise Unavailable("bluesky can't be reached") from error
+                raise ProxyFailed(f"the proxy of bluesky can't be reached: {why(error)}") from error
+            raise Unavailable(f"{self._client.base_url.netloc.decode()} can't be reached: {why(error)}") from error
         except httpx.HTTPError as error:
-            raise Unavailable(f"bluesky's answer broke off: {type(error).__name__}") from error
+            raise Unavailable(f"bluesky's answer broke off: {why(error)}") from error
         self.limit = read_limit(answer.headers, PREFIX) or self.limit
         try:
             told = answer.json()
@@ -122,10 +123,11 @@ def _refusal(answer: httpx.Response, told: dict[str, Any]) -> SourceError:
     if status == 400 and "not found" in message.casefold():
         return AccountGone("bluesky: no such account", State.MISSING)
     if status in (401, 403):
-        return Banned(f"bluesky refuses us ({status} {error})")
+        return Banned(f"bluesky refuses us ({' '.join(filter(None, (str(status), error)))})")
     if status >= 500:
         return Unavailable(f"bluesky is out of order ({status})")
-    return SourceError(f"bluesky does not take the request ({status} {error}: {message})")
+    said = ": ".join(filter(None, (error, message)))
+    return SourceError(f"bluesky does not take the request ({' '.join(filter(None, (str(status), said)))})")
 
 
 def _list(answer: dict[str, Any], name: str) -> list[Any]:

@@ -11,6 +11,7 @@ from urllib3.exceptions import ProtocolError
 
 from scraping.sources.base import Limit, ProxyFailed, RateLimited, SourceError, Unavailable
 from scraping.sources.headers import read_limit, read_wait
+from scraping.sources.reasons import why
 
 TIMEOUT_SECONDS = 30.0
 # A full page is a tenth of it; the servers of Mastodon are anybody's.
@@ -62,7 +63,7 @@ class Transport(HTTPAdapter):
             # Where requests itself looks for a body that was read.
             response._content = _read(response)
         except requests.RequestException as error:
-            raise Unavailable(f"the answer of {host} broke off: {type(error).__name__}") from error
+            raise Unavailable(f"the answer of {host} broke off: {why(error)}") from error
         finally:
             response.close()
         self.limit = read_limit(response.headers, self._prefix) or self.limit
@@ -73,10 +74,10 @@ class Transport(HTTPAdapter):
     def _failure(self, host: str, error: requests.RequestException) -> SourceError:
         broke_off = isinstance(error, requests.ReadTimeout) or any(isinstance(cause, ProtocolError) for cause in error.args)
         if broke_off:
-            return Unavailable(f"the answer of {host} broke off: {type(error).__name__}")
+            return Unavailable(f"the answer of {host} broke off: {why(error)}")
         if self._proxies and not isinstance(error, requests.exceptions.SSLError):
-            return ProxyFailed(f"the proxy to {host} failed: {type(error).__name__}")
-        return Unavailable(f"{host} can't be reached: {type(error).__name__}")
+            return ProxyFailed(f"the proxy to {host} failed: {why(error)}")
+        return Unavailable(f"{host} can't be reached: {why(error)}")
 
     def _refusal(self, host: str, response: requests.Response) -> SourceError:
         told, status = told_by(response), response.status_code

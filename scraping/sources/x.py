@@ -193,7 +193,7 @@ def _explain(response: requests.Response, told: Mapping[str, Any]) -> SourceErro
     if status == 403 and kind in ("client-forbidden", "unsupported-authentication"):
         return NotConfigured(f"X does not open this to the app of X_BEARER_TOKEN (403 {kind}): enrol it at https://console.x.com.")
     if status == 403:
-        return Banned(f"X refuses us (403 {str(told.get('title', ''))[:40]})")
+        return Banned(f"X refuses us ({' '.join(filter(None, ('403', str(told.get('title', ''))[:40])))})")
     spent = [prefix for prefix in _DAILY if status == 429 and response.headers.get(f"{prefix}remaining") == "0"]
     waits = [wait for prefix in spent if (wait := seconds_until(response.headers.get(f"{prefix}reset"), response.headers)) is not None]
     return RateLimited("X asks to wait: the requests of this day are used up", max(waits)) if waits else None

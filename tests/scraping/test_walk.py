@@ -163,7 +163,8 @@ def test_a_ban_stops_the_source_and_the_next_run_leaves_it_alone(category, fake)
     asked = len(fake.requests)
     again = scrape(category)
     assert (again.state, len(fake.requests)) == ("failed", asked)
-    assert "left alone until" in again.error
+    assert again.error.startswith("bluesky is left alone until ")
+    assert again.error.endswith(" UTC: bluesky refuses us (403 Forbidden)")
     runs.forget_ban(name="bluesky")
     fake.troubles.clear()
     assert scrape(category).state == "done"

@@ -1,5 +1,6 @@
 """The Bluesky source against an AppView of our own."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -105,6 +106,10 @@ def test_the_wait_is_counted_by_the_servers_own_clock(source, fake) -> None:
         source.resolve([ADA])
     assert refused.value.seconds is not None
     assert 1.0 <= refused.value.seconds <= 2.0
+    with pytest.raises(RateLimited, match="the limit of bluesky is used up"):
+        source.resolve([ADA])
+    assert len(fake.requests) == 1
+    time.sleep(refused.value.seconds)
     source.resolve([ADA])
     assert isinstance(source.limit, Limit)
     assert (source.limit.remaining, source.limit.limit) == (2999, 3000)
@@ -119,6 +124,8 @@ def test_the_wait_is_counted_by_the_servers_own_clock(source, fake) -> None:
         (Reply(b"<html>Sign in</html>"), Unavailable, "bluesky's answer is not JSON"),
         (Reply({"hello": 1}), Unavailable, "bluesky's answer has no list of profiles"),
         (Reply({"error": "Forbidden"}, 403), Banned, "bluesky refuses us (403 Forbidden)"),
+        (Reply(b"<html>Just a moment...</html>", 403), Banned, "bluesky refuses us (403)"),
+        (Reply(b"", 400), SourceError, "bluesky does not take the request (400)"),
         (Reply(b"", 407), ProxyFailed, "the proxy of bluesky wants another password"),
         (
             Reply({"error": "InvalidRequest", "message": "what?"}, 400),
@@ -160,5 +167,12 @@ def test_a_proxy_that_is_not_there_is_the_proxys_failure(fake) -> None:
     source = BlueskySource(base_url=fake.url, proxy="http://ada:secret@127.0.0.1:9")
     with pytest.raises(ProxyFailed) as failed:
         source.resolve([ADA])
-    assert "secret" not in str(failed.value)
+    assert str(failed.value) == "the proxy of bluesky can't be reached: the connection was refused"
+    source.close()
+
+
+def test_a_server_that_is_not_there_is_named_with_the_reason() -> None:
+    source = BlueskySource(base_url="http://127.0.0.1:9")
+    with pytest.raises(Unavailable, match=r"^127\.0\.0\.1:9 can't be reached: the connection was refused$"):
+        source.resolve([ADA])
     source.close()

@@ -98,7 +98,7 @@ CONSOLE = "https://console.x.com."
         (Reply({"data": [], "meta": "what"}), Unavailable, "X's answer is not one of its API"),
         (Reply({"data": []}), Unavailable, f"X's answer says nothing of {ADA}"),
         (refuse(403, "Forbidden"), Banned, "X refuses us (403 Forbidden)"),
-        (Reply(b"<html>Just a moment...</html>", 403), Banned, "X refuses us (403 )"),
+        (Reply(b"<html>Just a moment...</html>", 403), Banned, "X refuses us (403)"),
         (
             refuse(403, "Client Forbidden", f"{PROBLEMS}client-forbidden"),
             NotConfigured,
@@ -159,7 +159,7 @@ def test_a_server_that_says_nothing_is_not_waited_for(source, fake, monkeypatch)
         return Reply({})
 
     fake.troubles.append(Trouble(reply=sleep))
-    with pytest.raises(Unavailable, match="broke off: ReadTimeout"):
+    with pytest.raises(Unavailable, match="broke off: no answer in time"):
         source.resolve([ADA])
 
 
@@ -173,7 +173,7 @@ def test_an_answer_without_end_is_not_taken_in(source, fake, monkeypatch) -> Non
 
 def test_a_server_that_is_not_there_is_unavailable() -> None:
     source = XSource(token=TOKEN, base_url="http://127.0.0.1:9")
-    with pytest.raises(Unavailable, match=r"^127\.0\.0\.1:9 can't be reached: ConnectionError$"):
+    with pytest.raises(Unavailable, match=r"^127\.0\.0\.1:9 can't be reached: the connection was refused$"):
         source.resolve([ADA])
     source.close()
 
@@ -251,7 +251,7 @@ def test_a_proxy_that_fails_is_told_from_the_api_and_its_password_from_nobody(ap
     with kind(api.port) as proxy:
         address = say_no(proxy, how)
         source = XSource(token=TOKEN, base_url="https://api.x.com", proxy=address)
-        with pytest.raises(ProxyFailed, match=r"^the proxy to api\.x\.com failed: \w+$") as failed:
+        with pytest.raises(ProxyFailed, match=r"^the proxy to api\.x\.com failed: [\w ,()]+$") as failed:
             source.resolve([ADA])
         source.close()
     told = caplog.text + "".join(traceback.format_exception(failed.value))
@@ -264,7 +264,7 @@ def test_a_certificate_that_nobody_vouches_for_is_not_the_proxys_failure(api, mo
     monkeypatch.delenv("SSL_CERT_FILE")
     with ConnectProxy(api.port) as proxy:
         source = XSource(token=TOKEN, base_url="https://api.x.com", proxy=proxy.address())
-        with pytest.raises(Unavailable, match=r"^api\.x\.com can't be reached: SSLError$"):
+        with pytest.raises(Unavailable, match=r"^api\.x\.com can't be reached: nobody we trust vouches for its certificate$"):
             source.resolve([ADA])
         source.close()
     assert api.requests == []
