@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.db import close_old_connections
+from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.views import defaults
 
@@ -20,13 +20,20 @@ def _giving_back(page: Page) -> Page:
 
     @wraps(page)
     def drawn(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        close_old_connections()
+        _close_old_connections()
         try:
             return page(request, *args, **kwargs)
         finally:
-            close_old_connections()
+            _close_old_connections()
 
     return drawn
+
+
+def _close_old_connections() -> None:
+    for connection in connections.all(initialized_only=True):
+        # Whose transaction that is goes on with it.
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
 
 
 bad_request = _giving_back(defaults.bad_request)

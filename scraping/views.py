@@ -8,9 +8,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
-from game.guards import only_with, signed_in
+from game.guards import only_post, only_with, signed_in
 from game.limits import limited
 from game.pool.models import Category
 from scraping import selectors, words
@@ -26,7 +26,7 @@ from scraping.runs import ALL_RUNS, TOPIC, ScrapeError, cancel_run, forget_ban, 
 from scraping.samples import newest_posts
 from scraping.topics import PERMISSION
 
-for_scrapers = only_with(PERMISSION)
+for_scrapers = only_with(PERMISSION, home="scraping:index")
 SAMPLES = 5
 POSTS_A_PAGE = 50
 ACCOUNTS_A_PAGE = 100
@@ -92,7 +92,7 @@ def _samples(category: Category, reasons: list[str]) -> list[dict[str, Any]]:
 
 
 @for_scrapers
-@require_POST
+@only_post
 @limited("RATE_SCRAPING")
 def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
     """Stop a run: moderators may. One that is over stays as it is."""
@@ -102,7 +102,7 @@ def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
 
 
 @for_scrapers
-@require_POST
+@only_post
 @limited("RATE_SCRAPING")
 def ask_again(request: HttpRequest, name: str) -> HttpResponse:
     """Let a source be asked again that has sent us away: moderators may."""
@@ -164,7 +164,7 @@ def _number(text: str) -> int | None:
 
 
 @for_scrapers
-@require_POST
+@only_post
 @limited("RATE_SCRAPING")
 def schedule(request: HttpRequest, slug: str) -> HttpResponse:
     """Have a category fetched daily, or no longer: moderators may."""
@@ -185,7 +185,7 @@ def schedule(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @for_scrapers
-@require_POST
+@only_post
 @limited("RATE_SCRAPING")
 def put_on_list(request: HttpRequest, feed_id: int) -> HttpResponse:
     """Take an account off its category's list, or with `listed=yes` put it back: moderators may."""

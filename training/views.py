@@ -8,9 +8,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
-from game.guards import only_with, signed_in
+from game.guards import only_post, only_with, signed_in
 from game.limits import limited
 from game.live.services import announce
 from game.pool.models import Category
@@ -23,7 +23,7 @@ from training.models import TrainingRun
 from training.services import TrainingError, can_train_here, cancel_run, start_run
 from training.topics import ALL_RUNS, PERMISSION, TRAINING
 
-for_trainers = only_with(PERMISSION)
+for_trainers = only_with(PERMISSION, home="training:index")
 
 
 @for_trainers
@@ -75,7 +75,7 @@ def run(request: HttpRequest, run_id: int) -> HttpResponse:
 
 
 @for_trainers
-@require_POST
+@only_post
 @limited("RATE_TRAINING")
 def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
     """Stop a run: moderators may. One that is over stays as it is."""
@@ -85,7 +85,7 @@ def cancel(request: HttpRequest, run_id: int) -> HttpResponse:
 
 
 @for_trainers
-@require_POST
+@only_post
 @limited("RATE_TRAINING")
 def promote(request: HttpRequest, model_id: int) -> HttpResponse:
     """Have a model write for its category from now on: moderators may."""
@@ -95,7 +95,7 @@ def promote(request: HttpRequest, model_id: int) -> HttpResponse:
 
 
 @for_trainers
-@require_POST
+@only_post
 @limited("RATE_TRAINING")
 def go_back(request: HttpRequest, slug: str) -> HttpResponse:
     """Have the model write that did before the active one: moderators may."""
