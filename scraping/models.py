@@ -102,6 +102,7 @@ class ScrapeRun(models.Model):
         help_text="Nobody: a command, or the clock.",
     )
     state = models.CharField(max_length=9, choices=State, default=State.WAITING)
+    here = models.BooleanField(default=False, help_text="Done by the command that asked for it: no worker goes on with it.")
     cap = models.PositiveIntegerField(null=True, blank=True, help_text="Posts per account, at most, in this run.")
     budget = models.DecimalField(max_digits=9, decimal_places=3, null=True, blank=True, help_text="Dollars that it may cost.")
     spent = models.DecimalField(max_digits=9, decimal_places=3, default=0)

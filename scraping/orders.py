@@ -97,4 +97,4 @@ def _make_category(order: Order) -> Category:
     if not order.handles.strip() and not file_of(Category(slug=slug)).is_file():
         raise ScrapeError(f"There is no category “{name}” yet. List accounts for it, and it is made.")
     # Somebody else may have made it a moment ago.
-    return Category.objects.get_or_create(slug=slug, defaults={"name": name, "language": order.language})[0]
+    return Category.objects.get_or_create(slug=slug, defaults={"name": name, "language": order.language, "active": False})[0]

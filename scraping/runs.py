@@ -1,5 +1,6 @@
 """Transactions of runs: asked for, scheduled, claimed, cancelled, taken over; the moderators' page hears of each change."""
 
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -11,13 +12,13 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, InterfaceError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
 from game.live.services import announce
 from game.pool.models import Category
 from scraping.catalogue import SOURCES
-from scraping.models import Feed, Schedule, ScrapeRun, SourceStatus
+from scraping.models import Feed, Schedule, ScrapeRun, SourceStatus, Visit
 from scraping.rules import PLATFORMS
 
 TOPIC = "scraping"
@@ -28,6 +29,8 @@ PRICED = frozenset(name for name, entry in SOURCES.items() if entry.price_of_pos
 UNFINISHED = (ScrapeRun.State.WAITING, ScrapeRun.State.RUNNING)
 # Of the locks that say which process works on which run: "scr" in ASCII.
 _LOCK = 0x736372
+# Somebody may just be looking whether a lock is held.
+LOCK_TRIES, LOCK_PAUSE_SECONDS = 5, 0.1
 
 _State = ScrapeRun.State
 
@@ -58,11 +61,16 @@ def start_run(
             where = f" at {', '.join(names)}" if names else ""
             raise ScrapeError(f"{category.slug} lists no accounts{where}: add handles, as in bluesky:name.bsky.social.")
         _check_budget(set(mine.values_list("source", flat=True)), budget)
+    if here and _is_at_work(category):
+        other = ScrapeRun.objects.filter(category=category, state=_State.RUNNING).first()
+        raise ScrapeError(f"{other or category.slug} is at work: wait for it, or cancel it.")
     with transaction.atomic():
-        if ScrapeRun.objects.filter(category=category, task=task, state=_State.WAITING).exists():
-            raise ScrapeError(f"{category.slug} has one waiting already.")
+        if waiting := ScrapeRun.objects.filter(category=category, task=task, state=_State.WAITING).first():
+            raise ScrapeError(f"{waiting} is waiting already: wait for it, or cancel it.")
         lease = Now() + timedelta(seconds=settings.SCRAPE_LEASE_SECONDS) if here else Now()
-        run = ScrapeRun.objects.create(category=category, task=task, sources=names, asked_by=by, cap=cap, budget=budget, lease_until=lease)
+        run = ScrapeRun.objects.create(
+            category=category, task=task, sources=names, asked_by=by, here=here, cap=cap, budget=budget, lease_until=lease
+        )
         announce_on_commit(run.pk)
     return run
 
@@ -179,7 +187,9 @@ class Claim:
             self.update(note=f"{self.run.note}\n{line}".strip())
 
     def finish(self, state: str, **changes: Any) -> None:
-        """End the run."""
+        """End the run, and what it had begun or meant to begin."""
+        unfinished = Visit.objects.filter(run=self.run, state__in=(Visit.State.WAITING, Visit.State.RUNNING))
+        unfinished.update(state=Visit.State.STOPPED, note="not finished", finished_at=Now())
         self.update(state=state, finished_at=Now(), **changes)
 
     def give_back(self) -> None:
@@ -207,15 +217,29 @@ class _Lock:
         self._connection.close()
 
 
+def _is_at_work(category: Category) -> bool:
+    lock = _Lock(category.pk)
+    lock.release()
+    return not lock.won
+
+
+def put_back(*, run: ScrapeRun) -> None:
+    """Undo start_run for a run that found another one of its category at work."""
+    ScrapeRun.objects.filter(pk=run.pk, state=_State.WAITING, started_at=None).delete()
+    announce_on_commit(run.pk)
+
+
 def claim_run(*, run_id: int) -> Claim | None:
     """Claim a run that waits or whose process has died; None if it is over, or another one of its category is at work."""
     run = ScrapeRun.objects.get(pk=run_id)
-    lock = _Lock(run.category_id)
-    if not lock.won:
+    for _ in range(LOCK_TRIES):
+        if (lock := _Lock(run.category_id)).won:
+            break
+        time.sleep(LOCK_PAUSE_SECONDS)
+    else:
         return None
     # Whoever holds the lock of a category knows that no run of it is at work.
-    dead = ScrapeRun.objects.filter(category=run.category_id, state=_State.RUNNING)
-    dead.exclude(pk=run_id).update(state=_State.WAITING, lease_until=Now())
+    _let_go(ScrapeRun.objects.filter(category=run.category_id, state=_State.RUNNING).exclude(pk=run_id))
     free = Q(state=_State.WAITING, cancel_asked_at=None) | Q(state=_State.RUNNING)
     try:
         won = ScrapeRun.objects.filter(free, pk=run_id).update(state=_State.RUNNING, started_at=Coalesce("started_at", Now()))
@@ -230,13 +254,17 @@ def claim_run(*, run_id: int) -> Claim | None:
 
 
 def find_run_to_go_on(*, category: Category, task: str) -> ScrapeRun | None:
-    """Return the category's run that waits, or was left by a process that died; None if there is none, or one is at work."""
-    run = ScrapeRun.objects.filter(category=category, task=task, state__in=UNFINISHED, cancel_asked_at=None).order_by("-pk").first()
-    if run and run.state == _State.RUNNING:
-        lock = _Lock(category.pk)
-        lock.release()
-        return run if lock.won else None
-    return run
+    """Return the run that a command of this category left when it died; None if there is none, or one is at work."""
+    mine = ScrapeRun.objects.filter(category=category, task=task, here=True, state__in=UNFINISHED, cancel_asked_at=None)
+    run = mine.order_by("-pk").first()
+    return None if run is None or _is_at_work(category) else run
+
+
+def _let_go(dead: QuerySet[ScrapeRun]) -> None:
+    """Let runs whose process died wait for a worker; those of a command end, since it may have been ended on purpose."""
+    told = "its process ended; what is done is kept, and the same command goes on there"
+    dead.filter(here=True).update(state=_State.FAILED, finished_at=Now(), error=told)
+    dead.filter(here=False).update(state=_State.WAITING, lease_until=Now())
 
 
 def take_back_abandoned() -> list[int]:
@@ -246,9 +274,10 @@ def take_back_abandoned() -> list[int]:
         if lock.won:
             left = ScrapeRun.objects.filter(pk=run.pk, state=_State.RUNNING)
             left.filter(cancel_asked_at__isnull=False).update(state=_State.CANCELLED, finished_at=Now())
-            left.update(state=_State.WAITING, lease_until=Now())
+            _let_go(left)
             announce_on_commit(run.pk)
             lock.release()
+    _let_go(ScrapeRun.objects.filter(here=True, state=_State.WAITING, lease_until__lte=Now()))
     with transaction.atomic():
         lost = ScrapeRun.objects.select_for_update(skip_locked=True).filter(state=_State.WAITING, lease_until__lte=Now())
         # One of a category at a time, in the order in which they were asked for.

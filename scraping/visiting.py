@@ -34,6 +34,18 @@ class Purse:
                 raise BudgetSpent(f"the budget is used up: the next page may cost ${most:.2f}")
             self._left -= most
 
+    def reserve_posts(self, price: float, *, most: int, least: int) -> int:
+        """Set aside what up to `most` posts cost, and return how many; raises BudgetSpent if fewer than `least` can be paid."""
+        if price <= 0:
+            return most
+        with self._lock:
+            count = min(most, int((self._left or 0.0) / price + 1e-9))
+            if count < least:
+                raise BudgetSpent(f"the budget is used up: the next page costs ${least * price:.2f} or more")
+            if self._left is not None:
+                self._left -= count * price
+        return count
+
     def settle(self, reserved: float, cost: float) -> None:
         """Put back what a request did not cost after all."""
         with self._lock:
@@ -123,12 +135,11 @@ def _read(errand: Errand, feed: Feed, visit: Visit) -> tuple[str, str]:
         raise AccountGone(account.state.value, account.state)
     _note_account(feed, account)
     newest = _newest_known(feed)
-    price = errand.manners.abilities.price_of_post * errand.manners.abilities.page_size
     seen: set[str] = set()
     while True:
         if visit.posts >= errand.cap:
-            return f"stopped at {visit.posts:,} posts: goes on next time", Visit.State.STOPPED
-        page = _ask(errand, account, feed.cursor, newest, price)
+            return f"{visit.posts:,} posts, as many as this run may take: goes on next time", Visit.State.STOPPED
+        page = _ask(errand, account, feed.cursor, newest, errand.cap - visit.posts)
         # What leads back to where we have been has no end of its own.
         looped = page.cursor in seen or (page.cursor != "" and page.cursor == feed.cursor)
         seen.add(page.cursor)
@@ -139,14 +150,17 @@ def _read(errand: Errand, feed: Feed, visit: Visit) -> tuple[str, str]:
             return note, Visit.State.DONE
 
 
-def _ask(errand: Errand, account: Account, cursor: str, newest: str, price: float) -> Page:
-    errand.purse.reserve(price)
+def _ask(errand: Errand, account: Account, cursor: str, newest: str, wanted: int) -> Page:
+    """Return the next page: no more posts than are wanted, or can be paid, as far as the source can be asked for fewer."""
+    able = errand.manners.abilities
+    wanted = max(min(wanted, able.page_size), able.least_page)
+    most = errand.purse.reserve_posts(able.price_of_post, most=wanted, least=able.least_page)
     page = None
     try:
-        page = errand.manners.ask(lambda source: source.fetch_posts(account, cursor=cursor, newer_than=newest))
+        page = errand.manners.ask(lambda source: source.fetch_posts(account, cursor=cursor, newer_than=newest, most=most))
         return page
     finally:
-        errand.purse.settle(price, page.cost if page else 0.0)
+        errand.purse.settle(most * able.price_of_post, page.cost if page else 0.0)
 
 
 def _newest_known(feed: Feed) -> str:

@@ -96,6 +96,7 @@ class Migration(migrations.Migration):
                 ('task', models.CharField(choices=[('scrape', 'Scrape'), ('check', 'check for deletions')], default='scrape', max_length=6)),
                 ('sources', models.JSONField(blank=True, default=list, help_text='Names; none: all.')),
                 ('state', models.CharField(choices=[('waiting', 'Waiting'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='waiting', max_length=9)),
+                ('here', models.BooleanField(default=False, help_text='Done by the command that asked for it: no worker goes on with it.')),
                 ('cap', models.PositiveIntegerField(blank=True, help_text='Posts per account, at most, in this run.', null=True)),
                 ('budget', models.DecimalField(blank=True, decimal_places=3, help_text='Dollars that it may cost.', max_digits=9, null=True)),
                 ('spent', models.DecimalField(decimal_places=3, default=0, max_digits=9)),

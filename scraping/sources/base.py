@@ -85,8 +85,10 @@ class Abilities:
     posts_at_once: int = 1
     # Posts of a full page.
     page_size: int = 100
+    # Posts of the smallest page that may be asked for.
+    least_page: int = 1
     # How many may read from it at a time.
-    parallel: int = 1
+    parallel: int = 2
     # Dollars.
     price_of_post: float = 0.0
     price_of_account: float = 0.0
@@ -143,11 +145,12 @@ class Source(Protocol):
     def resolve_ids(self, ids: Sequence[str]) -> list[Account]:
         """Return the accounts of up to `accounts_at_once` ids, in their order; MISSING for those that are none."""
 
-    def fetch_posts(self, account: Account, *, cursor: str = "", newer_than: str = "") -> Page:
+    def fetch_posts(self, account: Account, *, cursor: str = "", newer_than: str = "", most: int = 0) -> Page:
         """Return a page of what the account itself posted, newest first.
 
         `newer_than` is the source id of a post whose elders are known: a source that is asked by the
-        post may leave them out, others ignore it.
+        post may leave them out, others ignore it. No more than `most` posts are wanted (0: a full page, never
+        fewer than `least_page`); a source whose pages are as long as they are may give more.
         """
 
     def fetch_followers(self, account: Account, *, cursor: str = "") -> FollowerPage:

@@ -1,5 +1,6 @@
 """Bluesky: the open part of an AppView's XRPC API, which needs no account (https://docs.bsky.app/docs/category/http-reference)."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,6 +45,7 @@ class BlueskySource:
     def __init__(self, *, base_url: str, proxy: str = "") -> None:
         self.limit: Limit | None = None
         self._proxied = bool(proxy)
+        self._quiet_until = 0.0
         self._client = httpx.Client(base_url=f"{base_url}/xrpc/", proxy=proxy or None, timeout=TIMEOUT_SECONDS, trust_env=False)
 
     def resolve(self, handles: Sequence[str]) -> list[Account]:
@@ -54,9 +56,9 @@ class BlueskySource:
         """Return the accounts of DIDs, in their order."""
         return self._profiles(ids, "did")
 
-    def fetch_posts(self, account: Account, *, cursor: str = "", newer_than: str = "") -> Page:
+    def fetch_posts(self, account: Account, *, cursor: str = "", newer_than: str = "", most: int = 0) -> Page:
         """Return a page of an account's own posts; the API can't be asked for what is newer than a post."""
-        asked = {"actor": account.id, "limit": self.abilities.page_size, "filter": "posts_no_replies"}
+        asked = {"actor": account.id, "limit": most or self.abilities.page_size, "filter": "posts_no_replies"}
         answer = self._get("app.bsky.feed.getAuthorFeed", asked | ({"cursor": cursor} if cursor else {}))
         items = [item for item in _list(answer, "feed") if isinstance(item, dict) and isinstance(item.get("post"), dict)]
         return Page(tuple(_read_post(item, account) for item in items), _cursor(answer))
@@ -90,6 +92,9 @@ class BlueskySource:
             return Account("" if field == "handle" else name, "" if field == "did" else name, state=gone.state)
 
     def _get(self, method: str, asked: dict[str, Any]) -> dict[str, Any]:
+        # Several accounts that are gone take several requests: the limit may end among them.
+        if (left := self._quiet_until - time.monotonic()) > 0:
+            raise RateLimited("the limit of bluesky is used up", left)
         try:
             answer = self._client.get(method, params=asked)
         except httpx.ProxyError as error:
@@ -101,6 +106,8 @@ class BlueskySource:
         except httpx.HTTPError as error:
             raise Unavailable(f"bluesky's answer broke off: {why(error)}") from error
         self.limit = read_limit(answer.headers, PREFIX) or self.limit
+        if self.limit and not self.limit.remaining:
+            self._quiet_until = time.monotonic() + self.limit.resets_in
         try:
             told = answer.json()
         except ValueError as error:

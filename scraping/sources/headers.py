@@ -11,7 +11,8 @@ from scraping.sources.base import Limit
 def read_limit(headers: Mapping[str, str], prefix: str) -> Limit | None:
     """Return what the headers `{prefix}remaining`, `{prefix}limit` and `{prefix}reset` say; None where they say nothing."""
     try:
-        remaining, limit = int(headers[f"{prefix}remaining"]), int(headers[f"{prefix}limit"])
+        # Some servers count on below zero.
+        remaining, limit = (min(max(int(headers[f"{prefix}{name}"]), 0), 2**31 - 1) for name in ("remaining", "limit"))
     except (KeyError, ValueError):
         return None
     return Limit(remaining, limit, seconds_until(headers.get(f"{prefix}reset"), headers) or 0.0)

@@ -56,7 +56,7 @@ class MastodonSource:
         """Return the accounts of ids like host/id, in their order; or of handles, as they come from `fetch_followers`."""
         return [self._resolve(name) if "@" in name else self._resolve_id(name) for name in ids]
 
-    def fetch_posts(self, account: Account, *, cursor: str = "", newer_than: str = "") -> Page:
+    def fetch_posts(self, account: Account, *, cursor: str = "", newer_than: str = "", most: int = 0) -> Page:
         """Return a page of what an account posted itself, for everybody.
 
         Posts behind a warning, sensitive ones, and those for followers are left out here, not counted:
@@ -65,7 +65,7 @@ class MastodonSource:
         server, _, number = account.id.partition("/")
         known = newer_than.removeprefix(f"{server}/") if newer_than.startswith(f"{server}/") else None
         # Mastodon leaves replies to oneself in.
-        asked = {"exclude_replies": True, "exclude_reblogs": True, "limit": self.abilities.page_size}
+        asked = {"exclude_replies": True, "exclude_reblogs": True, "limit": most or self.abilities.page_size}
         page = self._list(server, "account_statuses", number, max_id=cursor or None, since_id=known, **asked)
         return Page(tuple(read_post(status, account, server) for status in page if is_for_all(status)), _next_statuses(page))
 

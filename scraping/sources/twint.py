@@ -61,7 +61,7 @@ class TwintSource:
 
     name = "twint"
     platform = "twitter"
-    abilities = Abilities(followers=True, page_size=20, parallel=2)
+    abilities = Abilities(followers=True, page_size=20)
     limit: Limit | None = None  # the pages said nothing of it
 
     def __init__(self, *, proxy: str = "") -> None:
@@ -79,7 +79,7 @@ class TwintSource:
         """Return the accounts of ids, in their order: digits, or handles where they come from `fetch_followers`."""
         return [self._look_up(name, id=name) if name.isdecimal() else self._look_up(name, handle=name.lstrip("@")) for name in ids]
 
-    def fetch_posts(self, account: Account, *, cursor: str = "", newer_than: str = "") -> Page:
+    def fetch_posts(self, account: Account, *, cursor: str = "", newer_than: str = "", most: int = 0) -> Page:
         """Return a page of what the account wrote; the site can't be asked for what is newer than a post."""
         answer = self._ask(task="posts", handle=account.handle, cursor=cursor)
         return Page(tuple(_read_post(record, account) for record in answer["posts"]), answer["cursor"])

@@ -47,7 +47,7 @@ class XSource:
     platform = "twitter"
     # Prices: https://docs.x.com/x-api/getting-started/pricing; a follower costs what an account does.
     abilities = Abilities(
-        followers=True, deletions=True, accounts_at_once=100, posts_at_once=100, parallel=2, price_of_post=0.005, price_of_account=0.010
+        followers=True, deletions=True, accounts_at_once=100, posts_at_once=100, least_page=5, price_of_post=0.005, price_of_account=0.010
     )
 
     def __init__(self, *, token: str, base_url: str, proxy: str = "") -> None:
@@ -70,13 +70,13 @@ class XSource:
         """Return the accounts of ids, in their order."""
         return self._look_up("id", ids, {name: Account(name, "", state=State.MISSING) for name in ids if not name.isdecimal()})
 
-    def fetch_posts(self, account: Account, *, cursor: str = "", newer_than: str = "") -> Page:
+    def fetch_posts(self, account: Account, *, cursor: str = "", newer_than: str = "", most: int = 0) -> Page:
         """Return a page of what an account posted itself; X looks at the newest 800 posts only when it leaves out replies."""
         answer = self._ask(
             self._client.get_users_tweets,
             account.id,
             exclude=["replies", "retweets"],
-            max_results=self.abilities.page_size,
+            max_results=most or self.abilities.page_size,
             pagination_token=cursor or None,
             since_id=newer_than or None,
             tweet_fields=_POST_FIELDS,

@@ -197,7 +197,7 @@ def test_the_same_post_on_two_pages_is_stored_once(category, world, fake) -> Non
 
 def test_a_cap_stops_an_account_and_the_next_run_goes_on_there(category, world) -> None:
     run = scrape(category, cap=100)
-    assert visits(run)["ada.example.org"] == ("stopped", "stopped at 100 posts: goes on next time")
+    assert visits(run)["ada.example.org"] == ("stopped", "100 posts, as many as this run may take: goes on next time")
     assert Feed.objects.get(handle="ada.example.org").passing
     scrape(category)
     person = world.people["ada.example.org"]
@@ -290,3 +290,67 @@ def test_no_other_server_could_be_reached_from_here(category, settings) -> None:
     run = start_run(category=category, by=None)
     with pytest.raises(AssertionError, match=r"looked up public\.api\.bsky\.app"):
         carry_out(run_id=run.pk)
+
+
+def test_a_cap_and_a_page_that_is_asked_for_agree(category, fake) -> None:
+    run = scrape(category, cap=10)
+    assert {visit.posts for visit in run.visits.exclude(feed__handle="cyd.example.org")} == {10}
+    assert visits(run)["ada.example.org"] == ("stopped", "10 posts, as many as this run may take: goes on next time")
+    left = everything(category)
+    assert len(left["posts"]) == 20
+    scrape(category)
+    other = Category.objects.create(slug="other", name="Other")
+    add_handles(category=other, text="\n".join(PEOPLE))
+    scrape(other)
+    assert everything(category)["posts"] == everything(other)["posts"]
+
+
+class Counting(BlueskyFake):
+    """A Bluesky that counts on below zero, as some servers do, and never refuses."""
+
+    asked_at_zero = 0
+
+    def answer(self, request: Request) -> Reply:
+        self.asked_at_zero += self.remaining <= 0 and self.now() < self.full_at
+        if self.now() >= self.full_at:
+            self.remaining, self.full_at = 30, self.now() + 1
+        return super().answer(request)
+
+    full_at = 0.0
+
+    def limits(self, remaining: int, seconds: float) -> dict[str, str]:
+        return super().limits(remaining, seconds) | {"RateLimit-Reset": str(int(self.full_at) + 1)}
+
+
+def test_accounts_that_are_gone_do_not_hide_that_a_limit_is_used_up(world, settings) -> None:
+    with Counting(world) as counting:
+        settings.SCRAPE_BLUESKY_URL = counting.url
+        gone = Category.objects.create(slug="gone", name="Gone")
+        add_handles(category=gone, text="\n".join(f"nobody{number}.example.org" for number in range(40)))
+        run = scrape(gone)
+        assert (run.state, set(visits(run).values())) == ("done", {("skipped", "missing")})
+        assert counting.asked_at_zero == 0
+
+
+def test_a_server_that_counts_below_zero_breaks_nothing(category, fake) -> None:
+    fake.limits = lambda remaining, seconds: {"RateLimit-Limit": "9", "RateLimit-Remaining": "-3", "RateLimit-Reset": str(int(fake.now()))}
+    run = scrape(category)
+    assert (run.state, run.error) == ("done", "")
+    assert SourceStatus.objects.get(pk="bluesky").remaining == 0
+
+
+def test_a_command_goes_on_with_its_own_run_and_no_worker_does(category) -> None:
+    run = start_run(category=category, by=None, here=True)
+    ScrapeRun.objects.update(state="running")
+    assert runs.take_back_abandoned() == []
+    run.refresh_from_db()
+    assert (run.state, run.error) == ("failed", "its process ended; what is done is kept, and the same command goes on there")
+
+
+def test_a_command_that_finds_another_run_at_work_leaves_none_behind(category) -> None:
+    first = start_run(category=category, by=None)
+    claim = claim_run(run_id=first.pk)
+    assert claim is not None
+    with claim, pytest.raises(ScrapeError, match=f"scrape {first.pk} of isles is at work: wait for it, or cancel it"):
+        start_run(category=category, by=None, here=True)
+    assert ScrapeRun.objects.count() == 1

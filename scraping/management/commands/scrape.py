@@ -3,18 +3,18 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 
 from game.pool.models import Category
 from scraping import runs
 from scraping.catalogue import SOURCES
-from scraping.commanding import dollars, get_category, whole
-from scraping.console import RunConsole, print_result
+from scraping.commanding import check_slug, dollars, end_like_ctrl_c, get_category, whole
+from scraping.console import print_result
 from scraping.feeds import add_handles, file_of, sync_file
 from scraping.handle_lists import HandlesError, read_handles
+from scraping.here import do_here
 from scraping.models import ScrapeRun
 from scraping.orders import estimate_cost
-from scraping.work import carry_out
 
 
 class Command(BaseCommand):
@@ -32,25 +32,30 @@ class Command(BaseCommand):
         parser.add_argument("--ask-again", action="store_true", help="also ask sources that have sent us away")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        run = None
         try:
-            run = self._start(options)
-            self._estimate(run)
-            with RunConsole(self.stderr) as console:
-                carry_out(run_id=run.pk, tell=console.tell, when_stopped=ScrapeRun.State.FAILED)
+            with end_like_ctrl_c():
+                with transaction.atomic():
+                    run = self._start(options)
+                self._estimate(run)
+                do_here(run, self.stderr)
         except (runs.ScrapeError, HandlesError) as error:
             raise CommandError(str(error)) from error
         except OperationalError as error:
             raise CommandError(f"The database does not answer ({' '.join(str(error).split())}). Run it again to go on.") from error
         except KeyboardInterrupt:
-            print_result(run, self.stdout)
+            if run:
+                print_result(run, self.stdout)
             raise CommandError("Interrupted: what is counted is stored. Run it again to go on.") from None
         print_result(run, self.stdout)
         if run.state != ScrapeRun.State.DONE:
-            raise CommandError(run.error or f"{run} is at work elsewhere.")
+            raise CommandError(run.error)
 
     def _start(self, options: dict[str, Any]) -> ScrapeRun:
+        check_slug(options["category"])
+        if not all(handle.strip() for handle in options["handle"]):
+            raise CommandError("--handle is empty: write it as in bluesky:name.bsky.social.")
         text = "\n".join(options["handle"])
-        # Before anything is made: a typing error leaves nothing behind.
         read_handles(options["handle"], where="--handle")
         category = Category.objects.filter(slug=options["category"]).first()
         if category is None or options["language"]:
@@ -59,7 +64,8 @@ class Command(BaseCommand):
                     f"{options['category']!r} is no category, and has no list of accounts: write one into scraping/handles/"
                     f"{options['category']}.txt, or add --handle bluesky:name.bsky.social."
                 )
-            category = get_category(options["category"], options["language"])
+            # Nothing of it can be played before a moderator has looked at it.
+            category = get_category(options["category"], options["language"], active=False)
         sync_file(category=category)
         if text:
             add_handles(category=category, text=text)
