@@ -31,6 +31,22 @@ os.environ.update(
 django.setup()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Let each process that runs tests choose servers of its own; this one runs none."""
+    del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together, in one of the processes that run tests, what shares a game that runs, or a model that was trained for it."""
+    for item in items:
+        if "stack" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("stack"))
+        elif "training" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("training"))
+
+
 def pytest_unconfigure() -> None:
     shutil.rmtree(VAR, ignore_errors=True)
 

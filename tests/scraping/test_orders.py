@@ -69,8 +69,8 @@ def test_what_is_wrong_with_a_run_is_said_and_nothing_is_left_behind(moderator: 
 
 
 def test_a_second_run_that_would_wait_says_so(moderator: Client, feed: Feed) -> None:
-    make_run(feed.category)
-    assert "birds is waiting already." in words_of(moderator.post("/scraping/", BLUESKY))
+    run = make_run(feed.category)
+    assert f"scrape {run.pk} of birds is waiting already: wait for it, or cancel it." in words_of(moderator.post("/scraping/", BLUESKY))
 
 
 def test_what_costs_money_is_asked_twice_and_says_how_much(moderator: Client, category: Category) -> None:
