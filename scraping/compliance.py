@@ -4,9 +4,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -22,6 +23,7 @@ from scraping.sources.base import Account, AccountGone, PostRef, SourceError, St
 from scraping.store import spend
 from scraping.visiting import Purse
 from scraping.walk import ASK_SECONDS, Cancelled, Tell, check_rest, note_ban
+from scraping.words import counted
 
 REASONS = {
     State.MISSING: "account closed at the source",
@@ -55,7 +57,7 @@ class Check:
         drop_old_cohorts(now=timezone.now())
         erasing.complete_opt_outs(category=self.run.category)
         if pruned := erasing.prune_raw(category=self.run.category, now=timezone.now()):
-            self.claim.add_note(f"{pruned:,} raw posts were pruned: kept long enough.")
+            self.claim.add_note(f"{counted(pruned, 'raw post was', 'raw posts were')} pruned: kept long enough.")
         wanted = self.run.sources or list(PLATFORMS)
         try:
             for platform, checker in CHECKERS.items():
@@ -83,11 +85,14 @@ class Check:
             except SourceError as error:
                 problem = str(error)
                 if left := erasing.imported_tweets(category=self.run.category, platform=platform).count():
-                    self.claim.add_note(f"{left:,} imported tweets of {platform} could not be checked: {problem}")
+                    self.claim.add_note(f"{counted(left, 'imported tweet')} of {platform} could not be checked: {problem}")
             feeds = self._list_feeds(platform)
-            accounts = {} if problem else self._resolve(manners, feeds)
-            for feed in feeds:
-                self._check_feed(manners, feed, accounts.get(feed.pk), problem)
+            at_once = 1 if problem else self._accounts_at_once(manners, feeds)
+            for start in range(0, len(feeds), at_once):
+                some = feeds[start : start + at_once]
+                accounts = {} if problem else self._resolve(manners, some)
+                for feed in some:
+                    self._check_feed(manners, feed, accounts.get(feed.pk), problem)
             if manners.ban:
                 note_ban(checker, manners.ban)
 
@@ -96,12 +101,23 @@ class Check:
         feeds = Feed.objects.filter(category=self.run.category, source__in=[one for one, its in PLATFORMS.items() if its == platform])
         if self.run.sources:
             feeds = feeds.filter(source__in=self.run.sources)
-        kept = RawPost.objects.filter(erasing.with_content(), feed__in=feeds).values("feed")
-        found = list(feeds.filter(pk__in=kept).order_by("pk"))
+        kept = RawPost.objects.filter(erasing.with_content(), feed__in=feeds).values_list("feed")
+        seen = dict(kept.annotate(seen=Min("checked_at")))
+        # Whoever was not seen for longest comes first: a small budget may reach no others.
+        found = sorted(feeds.filter(pk__in=seen), key=lambda feed: (seen[feed.pk], feed.pk))
         Visit.objects.bulk_create((Visit(run=self.run, feed=feed) for feed in found), ignore_conflicts=True)
         visits = Visit.objects.filter(run=self.run, feed__in=found).select_related("feed")
         self.visits |= {visit.feed_id: visit for visit in visits}
         return [feed for feed in found if self.visits[feed.pk].state not in (Visit.State.DONE, Visit.State.SKIPPED)]
+
+    def _accounts_at_once(self, manners: Manners, feeds: Sequence[Feed]) -> int:
+        """Return how many accounts are asked about before their posts: one, if the budget might not last for all that is due."""
+        able, budget = manners.abilities, self.run.budget
+        if not able.price_of_account:
+            return able.accounts_at_once
+        posts = sum(self._due(feed).count() for feed in feeds)
+        most = Decimal(str(able.price_of_account)) * len(feeds) + Decimal(str(able.price_of_post)) * posts
+        return able.accounts_at_once if budget is not None and budget - self.run.spent >= most else 1
 
     def _resolve(self, manners: Manners, feeds: Sequence[Feed]) -> dict[int, Account | SourceError]:
         """Ask what became of the accounts whose id is known: the posts of the others say it themselves."""
@@ -180,9 +196,11 @@ class Check:
         able = manners.abilities
         while posts := list(self._due(feed).values_list("source_id", flat=True)[: able.posts_at_once]):
             refs = [PostRef(source_id, feed.handle, feed.account_id) for source_id in posts]
-            gone = self._ask_gone(manners, refs)
+            refs, gone = self._ask_gone(manners, refs)
+            posts = [ref.source_id for ref in refs]
             # An answer that lacks a post by mistake must be so twice to cost it.
-            gone = self._ask_gone(manners, [ref for ref in refs if ref.source_id in gone]) if gone else gone
+            if gone:
+                _, gone = self._ask_gone(manners, [ref for ref in refs if ref.source_id in gone])
             with transaction.atomic():
                 erasing.erase_gone(platform=feed.platform, source_ids=gone)
                 RawPost.objects.filter(feed=feed, source_id__in=posts).update(checked_at=Now())
@@ -193,15 +211,16 @@ class Check:
                 announce_on_commit(self.run.pk)
             self._tell()
 
-    def _ask_gone(self, manners: Manners, refs: Sequence[PostRef]) -> set[str]:
+    def _ask_gone(self, manners: Manners, refs: Sequence[PostRef]) -> tuple[Sequence[PostRef], set[str]]:
+        """Ask about as many of these as can be paid for; return those, and the ids of which are gone."""
         price = manners.abilities.price_of_post
-        self.purse.reserve(price * len(refs))
+        asked = refs[: self.purse.reserve_posts(price, most=len(refs), least=1)]
         gone: set[str] | None = None
         try:
-            gone = manners.ask(lambda source: source.find_gone(refs))
-            return gone
+            gone = manners.ask(lambda source: source.find_gone(asked))
+            return asked, gone
         finally:
-            self._pay(price * len(refs), price * (len(refs) - len(gone)) if gone is not None else 0.0)
+            self._pay(price * len(asked), price * (len(asked) - len(gone)) if gone is not None else 0.0)
 
     def _save(self, visit: Visit, state: str, *, note: str = "", **moments: object) -> None:
         visit.state, visit.note = state, note
@@ -221,7 +240,8 @@ class Check:
         if stopped and len(stopped) == len(visits) and not any(visit.pages for visit in stopped):
             raise ScrapeError("; ".join(sorted({visit.note for visit in stopped})))
         if stopped:
-            self.claim.add_note(f"{len(stopped)} of {len(visits)} accounts could not be checked to their end.")
+            their = "its" if len(visits) == 1 else "their"
+            self.claim.add_note(f"{len(stopped)} of {counted(len(visits), 'account')} could not be checked to {their} end.")
         for line in overdue_lines(self.run):
             self.claim.add_note(line)
         self.claim.finish(ScrapeRun.State.DONE)
@@ -234,6 +254,6 @@ def overdue_lines(run: ScrapeRun) -> list[str]:
         kept = RawPost.objects.filter(erasing.with_content(), feed__category=run.category)
         kept = kept.filter(feed__source__in=[source for source, its in PLATFORMS.items() if its == platform])
         if late := kept.filter(checked_at__lt=timezone.now() - timedelta(days=terms.check_days)).count():
-            days = f"{terms.check_days} day{'s' if terms.check_days > 1 else ''}"
-            lines.append(f"{late:,} posts of {platform} were not seen at their source for more than {days}.")
+            posts = counted(late, f"post of {platform} was", f"posts of {platform} were")
+            lines.append(f"{posts} not seen at the source for more than {counted(terms.check_days, 'day')}.")
     return lines

@@ -258,7 +258,7 @@ def test_what_cannot_be_asked_about_is_said(isles: Category, settings) -> None:
     add_import(isles, 1, "17", platform="twitter", handle="ada_owl")
     run = check(isles)
     assert run.state == "done"
-    assert run.note.startswith("1 imported tweets of twitter could not be checked: X is read with the token of an app: set X_BEARER_TOKEN")
+    assert run.note.startswith("1 imported tweet of twitter could not be checked: X is read with the token of an app: set X_BEARER_TOKEN")
     assert not Feed.objects.filter(source="x").exists()
     assert not Tweet.objects.filter(text="").exists()
 
@@ -270,7 +270,7 @@ def test_raw_posts_are_pruned_when_they_were_kept_long_enough(isles: Category, s
     count = RawPost.objects.exclude(record=None).count()
     old = RawPost.objects.filter(feed__handle=BEA, outcome="kept")[0]
     RawPost.objects.filter(pk=old.pk).update(fetched_at=timezone.now() - timedelta(days=181))
-    assert check(isles).note == "1 raw posts were pruned: kept long enough."
+    assert check(isles).note == "1 raw post was pruned: kept long enough."
     assert RawPost.objects.exclude(record=None).count() == count - 1
     old.refresh_from_db()
     assert (old.record, old.outcome) == (None, "kept")
@@ -301,7 +301,7 @@ def test_what_was_not_asked_about_for_too_long_is_told(isles: Category, fake: Bl
     )
     assert check(isles).note.splitlines() == [
         "1 of 2 accounts could not be checked to their end.",
-        f"{late} posts of bluesky were not seen at their source for more than 1 day.",
+        f"{late} posts of bluesky were not seen at the source for more than 1 day.",
     ]
 
 

@@ -1,11 +1,13 @@
 """Checks at X, which wants money, and wants more to be erased."""
 
+import math
 from collections.abc import Iterator
 from decimal import Decimal
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from game.pool.models import Category, Tweet
 from scraping.feeds import add_handles
@@ -40,12 +42,43 @@ def test_x_is_paid_for_what_is_there_and_the_budget_is_kept(owls: tuple[Category
     # The account, its posts; the imported one is gone, and costs nothing.
     assert run.spent == Decimal("0.010") + posts * Decimal("0.005")
     assert visits(run) == {"ada_owl": ("done", posts, 0, ""), "bob": ("done", 1, 1, "")}
+
+
+def test_a_small_budget_asks_about_what_it_can_pay_and_the_next_one_goes_on_there(owls: tuple[Category, x_api.XFake]) -> None:
+    category, server = owls
+    posts, first_seen = held("ada_owl"), timezone.now()
     asked = len(server.requests)
-    poor = check(category, budget=Decimal("0.02"))
-    assert poor.spent == Decimal("0.010")
-    assert visits(poor)["ada_owl"][0] == "stopped"
-    assert "budget" in visits(poor)["ada_owl"][3]
-    assert server.paths()[asked:] == ["/2/users"]
+    poor = check(category, budget=Decimal("0.05"))
+    # The account, and eight posts.
+    assert (poor.state, poor.spent) == ("done", Decimal("0.050"))
+    assert visits(poor)["ada_owl"][:3] == ("stopped", 8, 0)
+    assert "budget is used up" in visits(poor)["ada_owl"][3]
+    assert server.paths()[asked:] == ["/2/users", "/2/tweets"]
+    runs = 1
+    while RawPost.objects.filter(feed__handle="ada_owl", checked_at__lt=first_seen).exists():
+        runs += 1
+        assert check(category, budget=Decimal("0.05")).spent <= Decimal("0.050")
+    assert runs == math.ceil(posts / 8)
+
+
+def test_a_small_budget_reaches_every_account_in_time(owls: tuple[Category, x_api.XFake]) -> None:
+    category, server = owls
+    bea = server.world.add("bea_owl", posts=12)
+    add_handles(category=category, text="x:bea_owl")
+    carry_out(run_id=start_run(category=category, by=None, budget=Decimal(5)).pk)
+    bea.posts[0].deleted = bea.posts[1].deleted = True
+    gone = RawPost.objects.filter(source_id__in=[str(post.key) for post in bea.posts[:2]])
+    before = timezone.now()
+    for _ in range(math.ceil((held("ada_owl") + held("bea_owl")) / 4) + 2):
+        check(category, budget=Decimal("0.03"))
+    assert set(gone.values_list("outcome", flat=True)) == {"gone"}
+    assert not RawPost.objects.exclude(outcome="gone").filter(checked_at__lt=before).exists()
+
+
+def test_one_account_is_one_account(owls: tuple[Category, x_api.XFake]) -> None:
+    category, _ = owls
+    Tweet.objects.filter(author__handle="bob").delete()
+    assert check(category, budget=Decimal("0.05")).note.splitlines()[0] == "1 of 1 account could not be checked to its end."
 
 
 def test_without_a_budget_x_is_not_asked_at_all(owls: tuple[Category, x_api.XFake]) -> None:
