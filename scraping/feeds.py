@@ -42,12 +42,12 @@ def sync_file(*, category: Category) -> int:
 
 
 @transaction.atomic
-def add_handles(*, category: Category, text: str) -> list[Feed]:
+def add_handles(*, category: Category, text: str, where: str = "handles") -> list[Feed]:
     """Add the accounts that `text` lists, or put them back on the list, and return their feeds; raises HandlesError.
 
-    Those who opted out stay off it.
+    Errors name the text as `where`. Those who opted out stay off it.
     """
-    handles = read_handles(text.splitlines(), where="handles")
+    handles = read_handles(text.splitlines(), where=where)
     _create(category, handles, by_hand=True)
     wanted = Q(pk__in=[])
     for handle in handles:

@@ -56,7 +56,8 @@ class RunForm(LimitsForm):
     category = forms.CharField(
         max_length=Category._meta.get_field("name").max_length,
         help_text="One that is there, or the name of a new one.",
-        widget=forms.TextInput(attrs=_PLAIN | {"list": "categories-there"}),
+        # Firefox suggests nothing from a list where completion is off.
+        widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false", "list": "categories-there"}),
     )
     handles = forms.CharField(
         required=False,

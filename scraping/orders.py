@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.text import slugify
 
 from game.pool.models import Category
-from scraping.catalogue import SOURCES
+from scraping.catalogue import SOURCES, missing_for
 from scraping.erasing import count_checked
 from scraping.feeds import add_handles, file_of, sync_file
 from scraping.models import Feed, ScrapeRun
@@ -56,11 +56,24 @@ def place_order(*, order: Order, by: User) -> ScrapeRun:
     """
     category = _find_category(order) or _make_category(order)
     sync_file(category=category)
-    add_handles(category=category, text=order.handles)
+    add_handles(category=category, text=order.handles, where="Accounts to add")
+    _check_set_up(order, category)
     estimate = estimate_cost(category=category, sources=order.sources, cap=order.cap, task=order.task)
     if estimate.dollars and (estimate.dollars != order.agreed or order.budget is None):
         raise CostsMoney(estimate)
     return start_run(category=category, by=by, task=order.task, sources=order.sources, cap=order.cap, budget=order.budget)
+
+
+def _check_set_up(order: Order, category: Category) -> None:
+    """Raise ScrapeError for a source that a run would read and that can't be read here; a check asks other ones."""
+    if order.task != ScrapeRun.Task.SCRAPE:
+        return
+    feeds = Feed.objects.filter(category=category, listed=True)
+    asked = set(feeds.values_list("source", flat=True)).intersection(order.sources or SOURCES)
+    for name in sorted(asked):
+        if missing := missing_for(name):
+            others = "" if asked == {name} else " Or choose the others under “Only from”."
+            raise ScrapeError(f"{SOURCES[name].title} can't be read here yet. {missing.rstrip('.')}.{others}")
 
 
 def estimate_cost(
@@ -96,5 +109,7 @@ def _make_category(order: Order) -> Category:
         raise ScrapeError("A category needs a name with letters or digits, 50 at most.")
     if not order.handles.strip() and not file_of(Category(slug=slug)).is_file():
         raise ScrapeError(f"There is no category “{name}” yet. List accounts for it, and it is made.")
+    if name == slug:
+        name = slug.replace("-", " ").title()
     # Somebody else may have made it a moment ago.
     return Category.objects.get_or_create(slug=slug, defaults={"name": name, "language": order.language, "active": False})[0]

@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DATABASE = "birdorbot_stack"
 # Tests play faster than any school.
 LIMITS = {"RATE_START": "100000/m", "RATE_GUESS": "100000/m", "RATE_SIGN_IN": "100000/m"}
+# The form for a run of X asks what it may cost; nothing runs one.
+X = {"X_BEARER_TOKEN": "a-token"}
 
 
 def free_port() -> int:
@@ -49,7 +51,7 @@ class Stack:
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.database_url = addresses.database_url(servers, DATABASE)
         self.redis_url = addresses.redis_url(var)
-        self.env = os.environ | LIMITS | {"VAR": str(var), "DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
+        self.env = os.environ | LIMITS | X | {"VAR": str(var), "DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
         with psycopg.connect(addresses.database_url(servers), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {DATABASE}")
         self.redis = start_redis(var, careless=True)

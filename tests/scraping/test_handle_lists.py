@@ -44,6 +44,18 @@ def test_a_list_is_read_as_people_write_it() -> None:
         ("bluesky:owl", "'owl' can't be a handle of bluesky: it looks like name.bsky.social."),
         ("mastodon:owl", "'owl' can't be a handle of mastodon: it looks like name@mastodon.social."),
         ("bluesky:<script>.example", "'<script>.example' can't be a handle of bluesky: it looks like name.bsky.social."),
+        ("mastodon:owl@127.0.0.1", "'owl@127.0.0.1' can't be a handle of mastodon: it looks like name@mastodon.social."),
+        ("owl@localhost", "'owl@localhost' can't be a handle of mastodon: it looks like name@mastodon.social."),
+        ("owl@birds.example:8080", "'owl@birds.example:8080' can't be a handle of mastodon: it looks like name@mastodon.social."),
+        ("http://127.0.0.1:8000/@owl", "'owl@127.0.0.1:8000' can't be a handle of mastodon: it looks like name@mastodon.social."),
+        ("foo bar baz", "'foo bar baz' names nobody: write an address, or one account as source:name."),
+        ("https://x.com/home", "'https://x.com/home' is no address of a profile at Bluesky, Mastodon or X."),
+        ("https://x.com/i/status/1", "'https://x.com/i/status/1' is no address of a profile at Bluesky, Mastodon or X."),
+        ("https://birds.example/owl", "'https://birds.example/owl' is no address of a profile at Bluesky, Mastodon or X."),
+        (
+            "https://bsky.app/profile/did:plc:owlowlowl",
+            "'did:plc:owlowlowl' is an id, not a name: write the handle that the profile shows, as in name.bsky.social.",
+        ),
         ("x:", "'' can't be a handle of x: it looks like name."),
         (f"bluesky:{'a.' * 80}org", f"'{'a.' * 20}' can't be a handle of bluesky: it looks like name.bsky.social."),
     ],
@@ -52,6 +64,25 @@ def test_a_line_that_names_nobody_is_refused_with_its_number(line, words) -> Non
     with pytest.raises(HandlesError) as refused:
         read_handles(["# list", "x:fine", line], where="owls.txt")
     assert str(refused.value) == f"owls.txt, line 3: {words}"
+
+
+@pytest.mark.parametrize(
+    ("address", "handle"),
+    [
+        ("https://x.com/Arsenal?lang=en", "x:arsenal"),
+        ("https://x.com/Arsenal/status/1", "x:arsenal"),
+        ("https://X.com/Home_Bird/", "x:home_bird"),
+        ("https://twitter.com/Arsenal/with_replies", "x:arsenal"),
+        ("x.com/Arsenal#top", "x:arsenal"),
+        ("https://bsky.app/profile/owl.example.org/post/3kabc", "bluesky:owl.example.org"),
+        ("bsky.app/profile/owl.example.org", "bluesky:owl.example.org"),
+        ("https://birds.example/@owl/1001", "mastodon:owl@birds.example"),
+        ("https://birds.example/@owl@trees.example", "mastodon:owl@trees.example"),
+        ("birds.example/@owl", "mastodon:owl@birds.example"),
+    ],
+)
+def test_an_address_names_who_it_is_of_as_the_browser_shows_it(address: str, handle: str) -> None:
+    assert ["{}:{}".format(*found) for found in read_handles([address], where="list")] == [handle]
 
 
 @pytest.fixture

@@ -10,7 +10,20 @@ from game.pool.models import Category
 from scraping.models import Feed, ScrapeRun
 from tests.scraping.pages import make_feed, make_post, make_run, words_of
 
+TWINT = "twint can't be read here yet. Set SCRAPE_PROXIES to a proxy that leads to such a server."
+X = "X can't be read here yet. Set X_BEARER_TOKEN to the token of an app on the X API."
 BLUESKY = {"category": "birds", "handles": "bluesky:ada.bsky.social", "task": "scrape"}
+
+
+@pytest.fixture(autouse=True)
+def token(settings) -> None:
+    settings.X_BEARER_TOKEN = "a-token"
+
+
+@pytest.fixture
+def nothing_set_up(settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.X_BEARER_TOKEN, settings.SCRAPE_PROXIES = "", []
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
 
 
 def test_a_name_and_a_list_make_a_category_and_start_a_run(moderator: Client) -> None:
@@ -48,15 +61,15 @@ def test_a_category_that_is_there_is_found_by_its_name(moderator: Client, feed: 
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        ({"handles": "bluesky:ada.bsky.social\nnobody"}, "handles, line 2: 'nobody' names no source"),
-        ({"handles": "telegram:ada"}, "handles, line 1: 'telegram' is no source"),
+        ({"handles": "bluesky:ada.bsky.social\nnobody"}, "Accounts to add, line 2: 'nobody' names no source"),
+        ({"handles": "telegram:ada"}, "Accounts to add, line 1: 'telegram' is no source"),
         ({"handles": ""}, "There is no category “Larks” yet. List accounts for it, and it is made."),
         ({"category": "???"}, "A category needs a name with letters or digits"),
         ({"category": ""}, "This field is required."),
         ({"cap": "0"}, "Ensure this value is greater than or equal to 1."),
         ({"budget": "-1"}, "Ensure this value is greater than or equal to 0.001."),
         ({"language": "xx-yy"}, "It can't be told from others"),
-        ({"sources": ["x"]}, "larks lists no accounts at x"),
+        ({"sources": ["mastodon"]}, "larks lists no accounts at mastodon"),
         ({"sources": ["telegram"]}, "Select a valid choice."),
         ({"task": "steal"}, "Select a valid choice."),
     ],
@@ -66,6 +79,57 @@ def test_what_is_wrong_with_a_run_is_said_and_nothing_is_left_behind(moderator: 
     assert said in words_of(response).replace("&#x27;", "'")
     assert form.get("handles", "bluesky:ada.bsky.social") in response.content.decode()
     assert (ScrapeRun.objects.count(), Feed.objects.count(), Category.objects.count()) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({}, f"{X} Or choose the others under “Only from”."),
+        ({"handles": "twint:ada\nbluesky:bea.example.org", "sources": ["bluesky", "twint"]}, f"{TWINT} Or choose"),
+        ({"sources": ["x"]}, X),
+        ({"category": "owls", "handles": ""}, X),
+    ],
+)
+def test_what_is_not_set_up_is_said_before_a_run_fails_of_it(
+    moderator: Client, category: Category, nothing_set_up: None, form: dict[str, Any], said: str
+) -> None:
+    make_feed(category, "x:cyd")
+    make_feed(category, "bluesky:cyd.example.org")
+    make_feed(Category.objects.create(slug="owls", name="Owls"), "x:cyd")
+    assert said in words_of(moderator.post("/scraping/", BLUESKY | form)).replace("&#x27;", "'")
+    assert (ScrapeRun.objects.count(), Feed.objects.count()) == (0, 3)
+
+
+@pytest.mark.parametrize("form", [{"sources": ["bluesky"], "handles": "x:ada"}, {"task": "check", "category": "owls", "handles": ""}])
+def test_what_is_not_set_up_is_in_nobodys_way(moderator: Client, category: Category, nothing_set_up: None, form: dict[str, Any]) -> None:
+    make_feed(category, "x:cyd")
+    make_feed(category, "bluesky:cyd.example.org")
+    make_feed(Category.objects.create(slug="owls", name="Owls"), "twint:cyd")
+    moderator.post("/scraping/", BLUESKY | form)
+    assert ScrapeRun.objects.count() == 1
+
+
+@pytest.mark.parametrize(("typed", "name"), [("my-owls", "My Owls"), ("my owls", "my owls"), ("My-owls", "My-owls")])
+def test_a_name_typed_like_a_slug_becomes_a_title(moderator: Client, typed: str, name: str) -> None:
+    moderator.post("/scraping/", BLUESKY | {"category": typed})
+    made = Category.objects.get()
+    assert (made.slug, made.name) == ("my-owls", name)
+
+
+def test_categories_that_are_there_are_suggested(moderator: Client, category: Category) -> None:
+    page = moderator.get("/scraping/").content.decode()
+    assert re.search(r'<datalist id="categories-there"><option value="birds">Birds</option></datalist>', page)
+    field = re.search(r'<input[^>]* name="category"[^>]*>', page)
+    assert field is not None
+    assert 'list="categories-there"' in field[0]
+    assert 'autocomplete="off"' not in field[0]
+
+
+def test_what_is_wrong_with_a_field_is_said_once_and_belongs_to_it(moderator: Client) -> None:
+    page = moderator.post("/scraping/", BLUESKY | {"handles": "nobody"}).content.decode()
+    assert page.count("names no source") == 1
+    assert page.count('id="id_handles_error"') == 1
+    assert 'aria-describedby="id_handles_helptext id_handles_error"' in page
 
 
 def test_a_second_run_that_would_wait_says_so(moderator: Client, feed: Feed) -> None:
