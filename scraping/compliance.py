@@ -211,7 +211,7 @@ class Check:
                 announce_on_commit(self.run.pk)
             self._tell()
 
-    def _ask_gone(self, manners: Manners, refs: Sequence[PostRef]) -> tuple[Sequence[PostRef], set[str]]:
+    def _ask_gone(self, manners: Manners, refs: list[PostRef]) -> tuple[list[PostRef], set[str]]:
         """Ask about as many of these as can be paid for; return those, and the ids of which are gone."""
         price = manners.abilities.price_of_post
         asked = refs[: self.purse.reserve_posts(price, most=len(refs), least=1)]

@@ -36,7 +36,7 @@ def owls(settings) -> Iterator[tuple[Category, x_api.XFake]]:
 
 
 def test_x_is_paid_for_what_is_there_and_the_budget_is_kept(owls: tuple[Category, x_api.XFake]) -> None:
-    category, server = owls
+    category, _ = owls
     posts = held("ada_owl")
     run = check(category, budget=Decimal(1))
     # The account, its posts; the imported one is gone, and costs nothing.

@@ -12,6 +12,7 @@ from scraping import cohorts
 from scraping.models import Cohort
 from tests.fakes import mastodon, x_api
 from tests.fakes.proxies import ConnectProxy
+from tests.fakes.server import Reply, Trouble
 from tests.fakes.tls import secure
 from tests.fakes.twitter2020 import TwitterFake, follower_handle
 from tests.fakes.world import World
@@ -98,6 +99,39 @@ def test_followers_of_people_at_two_servers_are_known_by_their_names(authority, 
     names = sorted(f"bird_{n}@{'bees.example' if n % 2 else mastodon.HOST}" for n in range(5, 90) if n != 7)
     assert lines == [f"mastodon:{name}  # 2 of 2 owls" for name in names]
     assert "left out, declined: 1" in said
+
+
+def crowd_at(authority, settings, tmp_path, monkeypatch, hosts: list[str], down: list[str], *more: str) -> tuple[list[str], str]:
+    """Find who follows two owls, five of each host, while some hosts answer nothing but errors."""
+    monkeypatch.setattr("scraping.manners.pause_before", lambda attempt, rng: 0.0)
+    world = World()
+    crowd = [world.add(f"bird_{n}@{host}").key for host in hosts for n in range(5)]
+    for name in ("owl", "owlet"):
+        world.add(f"{name}@{mastodon.HOST}", followers=crowd)
+    fediverse = mastodon.MastodonFake(world)
+    fediverse.troubles.append(
+        Trouble(times=10_000, reply=lambda request: Reply({}, 503), when=lambda request: request.headers["Host"] in down)
+    )
+    secure(fediverse, authority, mastodon.HOST, *hosts)
+    with fediverse, ConnectProxy(fediverse.port) as proxy:
+        settings.SCRAPE_PROXIES = [proxy.address()]
+        found = find(tmp_path, "mastodon", [f"owl@{mastodon.HOST}", f"owlet@{mastodon.HOST}"], *more)
+    assert sum(request.headers["Host"] in down for request in fediverse.requests) == 6 * len(down)
+    return found
+
+
+def test_a_server_that_is_down_costs_its_own_accounts_and_no_others(authority, settings, tmp_path, monkeypatch) -> None:
+    lines, said = crowd_at(authority, settings, tmp_path, monkeypatch, ["ants.example", "bees.example", "cats.example"], ["bees.example"])
+    assert lines == [f"mastodon:bird_{n}@{host}  # 2 of 2 owls" for n in range(5) for host in ("ants.example", "cats.example")]
+    assert "left out, bees.example is out of order (503): 5\n" in said
+
+
+def test_where_no_server_answers_it_is_us_who_are_cut_off(authority, settings, tmp_path, monkeypatch) -> None:
+    hosts = [f"bees{n:02}.example" for n in range(12)]
+    monkeypatch.setattr("scraping.cohort_files.MOST_DOWN", 3)
+    with pytest.raises(CommandError, match=r"^bees02\.example is out of order \(503\)$"):
+        crowd_at(authority, settings, tmp_path, monkeypatch, hosts, hosts)
+    assert not (tmp_path / "owls-cohort.txt").exists()
 
 
 # --- twint: handles, some of which are all digits

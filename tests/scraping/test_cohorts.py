@@ -67,10 +67,10 @@ def seeds(tmp_path: Path) -> list[str]:
 def find(fake: BlueskyFake, seeds: list[str], tmp_path: Path) -> Callable[..., tuple[str, dict[str, str]]]:
     """Give a function that runs the command and returns what it printed, and the files it left."""
 
-    def run(*more: str, least: int = 3, out: str = "out") -> tuple[str, dict[str, str]]:
+    def run(*more: str, least: int = 3, out: str = "out", err: StringIO | None = None) -> tuple[str, dict[str, str]]:
         said = StringIO()
         arguments = [*seeds, "--source", "bluesky", "--min-overlap", str(least), "--out", str(tmp_path / out), *more]
-        call_command("find_cohort", *arguments, stdout=said, stderr=StringIO())
+        call_command("find_cohort", *arguments, stdout=said, stderr=err or StringIO())
         return said.getvalue(), {path.name: path.read_text() for path in (tmp_path / out).iterdir()}
 
     return run
@@ -272,6 +272,46 @@ def test_what_is_wrong_with_the_seeds_is_said_before_anything_is_asked(
         find()
     assert str(error.value) == problem
     assert (fake.requests, Cohort.objects.count()) == ([], 0)
+
+
+def test_a_camp_that_has_the_name_of_the_overlap_is_refused(find, fake: BlueskyFake, seeds: list[str], tmp_path: Path) -> None:
+    (tmp_path / "Both.txt").write_text(OWLS[0])
+    with pytest.raises(CommandError) as error:
+        find("--seeds", str(tmp_path / "Both.txt"))
+    assert str(error.value) == "Both.txt: both is the list of those in more than one camp: give this file another name."
+    assert (fake.requests, Cohort.objects.count()) == ([], 0)
+
+
+def test_no_list_is_written_over_a_file_of_seeds(find, fake: BlueskyFake, tmp_path: Path) -> None:
+    seeds = tmp_path / "doves-cohort.txt"
+    seeds.write_text("owl9.example.org")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(CommandError) as error:
+        find("--seeds", str(tmp_path / "." / "doves-cohort.txt"), "--out", str(tmp_path))
+    assert str(error.value) == f"{seeds} is a file of seeds, and a list would be written over it: name another folder by --out."
+    assert (fake.requests, Cohort.objects.count()) == ([], 0)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_many_who_are_gone_are_not_looked_at_without_end(find, world: World, fake: BlueskyFake) -> None:
+    owls = expected(world, 3)["owls-cohort.txt"]
+    for line in owls[3:]:
+        world.people[line.split("  #")[0].removeprefix("bluesky:")].state = "missing"
+    said = StringIO()
+    _, files = find("--top", "4", err=said)
+    assert lines(files)["owls-cohort.txt"] == owls[:3]
+    passed = {name: len(found) for name, found in expected(world, 3).items()}
+    most = sum(min(40, count) for count in passed.values())
+    assert (
+        f"looking up the names of 12. Where some are gone or closed others take their place: {most} are looked at, at most.\n"
+        in said.getvalue()
+    )
+    assert passed["owls-cohort.txt"] > 40
+    assert said.getvalue().splitlines()[-1] == (
+        "owls: 40 accounts came to 3 names, and no more are looked up: a larger --top looks further."
+    )
+    asked = [name for request in fake.requests if "getProfile?" in f"{request.path}?" for name in request.all["actor"]]
+    assert len(set(asked)) == 37
 
 
 def test_an_overlap_that_nobody_can_reach_is_refused(find) -> None:

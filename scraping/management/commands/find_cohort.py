@@ -1,5 +1,6 @@
 import time
 from argparse import ArgumentParser
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from rich.table import Table
 from tqdm import tqdm
 
 from scraping.catalogue import SOURCES
-from scraping.cohort_files import Lists, find_names, skipped_seeds, write_lists
+from scraping.cohort_files import BOTH, Lists, find_names, paths_of, skipped_seeds, write_lists
 from scraping.cohorts import CohortError, Purse, begin_cohort, collect_followers, drop_old_cohorts
 from scraping.commanding import dollars, whole
 from scraping.handle_lists import HandlesError, read_handles
@@ -48,6 +49,8 @@ class Command(BaseCommand):
         camps = _read_camps(options["seeds"], source)
         if all(len(handles) < options["min_overlap"] for handles in camps.values()):
             raise CommandError(f"No file of seeds has {options['min_overlap']} accounts: nobody can follow so many of them.")
+        folder = options["out"] or Path(settings.VAR_DIR) / "cohorts"
+        _spare_seeds(options["seeds"], paths_of(camps, folder).values())
         self._estimate(source, camps, options)
         drop_old_cohorts(now=timezone.now())
         try:
@@ -63,7 +66,7 @@ class Command(BaseCommand):
                     purse=purse,
                     tell=self.stderr.write,
                 )
-            write_lists(lists=lists, folder=options["out"] or Path(settings.VAR_DIR) / "cohorts")
+            write_lists(lists=lists, folder=folder)
         except (CohortError, SourceError) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
@@ -116,10 +119,19 @@ def _read_camps(paths: list[Path], source: str) -> dict[str, list[str]]:
             raise CommandError(f"{path.name}: {strange.source}:{strange.handle} is no account of {source}.")
         if not handles:
             raise CommandError(f"{path.name} names no seeds.")
+        if path.stem.casefold() == BOTH:
+            raise CommandError(f"{path.name}: {BOTH} is the list of those in more than one camp: give this file another name.")
         if path.stem in camps:
             raise CommandError(f"Two files are called {path.stem}: the name of a file is that of its camp.")
         camps[path.stem] = list(dict.fromkeys(each.handle for each in handles))
     return camps
+
+
+def _spare_seeds(seeds: Sequence[Path], lists: Iterable[Path]) -> None:
+    """Raise CommandError if one of the lists would be written over a file of seeds."""
+    for path in lists:
+        if path.exists() and any(path.samefile(seed) for seed in seeds):
+            raise CommandError(f"{path} is a file of seeds, and a list would be written over it: name another folder by --out.")
 
 
 def _is_bare(line: str) -> bool:
