@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
 
 from game.pool.models import Category, Tweet
 from scraping import words
@@ -23,6 +23,8 @@ ODD_WAIT = timedelta(seconds=30)
 
 _State = ScrapeRun.State
 _OVER = (Visit.State.DONE, Visit.State.STOPPED, Visit.State.SKIPPED)
+# A run whose accounts were not all read to their end, for templates that name its state.
+_IN_PART = Exists(Visit.objects.filter(run=OuterRef("pk"), state=Visit.State.STOPPED))
 _SUMS = {name: Sum(name, default=0) for name in ("pages", "posts", "new", "kept")}
 
 
@@ -33,7 +35,7 @@ def read_list(*, now: datetime) -> dict[str, Any]:
 
 def read_runs(*, now: datetime) -> dict[str, Any]:
     """Return the runs for the list: those that go on and the newest ones described, and the older ones."""
-    runs = ScrapeRun.objects.select_related("category").order_by("-pk")
+    runs = ScrapeRun.objects.select_related("category").annotate(in_part=_IN_PART).order_by("-pk")
     going = list(runs.filter(state__in=UNFINISHED))
     over = list(runs.exclude(state__in=UNFINISHED)[: SHOWN_RUNS + EARLIER_RUNS])
     shown = max(SHOWN_RUNS - len(going), 0)
@@ -73,6 +75,8 @@ def describe_run(run: ScrapeRun, counts: dict[str, int], other: ScrapeRun | None
         "checks": run.task == ScrapeRun.Task.CHECK,
         "state": "stopping" if stopping else run.state,
         **counts,
+        # Of a run that was broken off, how many it was done with.
+        "over": counts["over"] - (counts["stopped"] if run.state in (_State.FAILED, _State.CANCELLED) else 0),
         "words": _count_words(run, counts),
         "spent": words.dollars(run.spent) if run.spent or run.budget is not None else "",
         "cap": run.cap or settings.SCRAPE_CAP,
@@ -86,7 +90,10 @@ def describe_run(run: ScrapeRun, counts: dict[str, int], other: ScrapeRun | None
 def describe_visit(visit: Visit, run: ScrapeRun) -> dict[str, Any]:
     """Say what a run did with one account."""
     counts = {name: getattr(visit, name) for name in _SUMS}
-    return {"visit": visit, "feed": visit.feed, "words": _count_words(run, counts) if any(counts.values()) else ""}
+    # One that its run left as it was, cancelled or failed.
+    left = {Visit.State.RUNNING: Visit.State.STOPPED.value, Visit.State.WAITING: "not reached"} if run.state not in UNFINISHED else {}
+    state = left.get(Visit.State(visit.state), visit.state)
+    return {"visit": visit, "feed": visit.feed, "state": state, "words": _count_words(run, counts) if any(counts.values()) else ""}
 
 
 def _count_words(run: ScrapeRun, counts: dict[str, int]) -> str:
@@ -139,14 +146,14 @@ def read_sources(*, now: datetime) -> list[dict[str, Any]]:
             "status": status,
             "fresh": bool(fresh),
             "banned": bool(status and status.rests_until and status.rests_until > now),
-            "pace": words.posts_a_minute(spans.get(name, []), now=now),
+            "posts": words.posts_in_hour(spans.get(name, []), now=now),
         }
 
     return [describe(name) for name in SOURCES]
 
 
 def _spans(now: datetime) -> dict[str, list[words.Span]]:
-    """Return by source the visits that worked within the last hour, as words.posts_a_minute wants them."""
+    """Return by source the visits that worked within the last hour, as words.posts_in_hour wants them."""
     runs = ScrapeRun.objects.filter(Q(state=_State.RUNNING) | Q(finished_at__gte=now - words.HOUR))
     visits = Visit.objects.filter(run__in=list(runs.values_list("pk", flat=True)), started_at__isnull=False)
     spans: dict[str, list[words.Span]] = {}
@@ -163,7 +170,8 @@ def read_categories() -> list[dict[str, Any]]:
         states.setdefault(category_id, Counter())[state] = count
     scraped = Visit.objects.filter(run__task=ScrapeRun.Task.SCRAPE).values("run__category")
     brought = {row["run__category"]: row for row in scraped.annotate(seen=Sum("new"), kept=Sum("kept"))}
-    last = ScrapeRun.objects.in_bulk(ScrapeRun.objects.values("category").annotate(last=Max("pk")).values_list("last", flat=True))
+    newest = ScrapeRun.objects.values("category").annotate(last=Max("pk")).values_list("last", flat=True)
+    last = ScrapeRun.objects.annotate(in_part=_IN_PART).in_bulk(newest)
     last_runs = {run.category_id: run for run in last.values()}
     schedules = Schedule.objects.in_bulk()
 
@@ -202,6 +210,11 @@ def read_outcomes(category: Category) -> dict[str, Any]:
         "gone": gone,
         "dropped": [{"name": name, "words": words.outcome(name), "count": count} for name, count in counts.most_common()],
     }
+
+
+def read_newest_runs(category: Category) -> "QuerySet[ScrapeRun]":
+    """Return the newest runs of a category."""
+    return category.scrape_runs.annotate(in_part=_IN_PART).order_by("-pk")[:SHOWN_RUNS]
 
 
 def read_accounts(category: Category) -> "QuerySet[Feed]":

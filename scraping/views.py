@@ -153,7 +153,7 @@ def _category_page(request: HttpRequest, category: Category, form: ScheduleForm)
         "schedule": _schedule(category),
         "cost": cost,
         "cost_words": words.dollars(cost.dollars),
-        "runs": category.scrape_runs.order_by("-pk")[: selectors.SHOWN_RUNS],
+        "runs": selectors.read_newest_runs(category),
     }
     return render(request, "scraping/category.html", context)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from scraping.rules import Drop
 
 HOUR = timedelta(hours=1)
-OUTCOMES = {"kept": "kept", "gone": "gone at the source"}
+OUTCOMES = {"kept": "kept", "gone": "gone, or taken out"}
 
 
 class Span(NamedTuple):
@@ -19,23 +19,15 @@ class Span(NamedTuple):
     end: datetime | None
 
 
-def posts_a_minute(spans: Iterable[Span], *, now: datetime) -> float | None:
-    """Return the posts per minute of work within the last hour; None if there was no work.
-
-    Of a span that began earlier the share counts that its time within the hour is of the whole.
-    """
-    since = now - HOUR
-    posts, worked = 0.0, timedelta()
-    until = since
-    for start, end, count in sorted((span.start, span.end or now, span.posts) for span in spans):
-        within = min(end, now) - max(start, since)
-        if within < timedelta() or end < start:
-            continue
-        posts += count * (within / (end - start) if end > start else 1)
-        # Spans overlap where a source is read by several at a time: an instant of work counts once.
-        worked += max(timedelta(), min(end, now) - max(start, until))
-        until = max(until, end)
-    return posts / (worked / timedelta(minutes=1)) if worked else None
+def posts_in_hour(spans: Iterable[Span], *, now: datetime) -> int:
+    """Return how many posts came within the last hour; of a span that began earlier, its share of them by time."""
+    posts = 0.0
+    for count, start, finished in spans:
+        end = min(finished or now, now)
+        within = end - max(start, now - HOUR)
+        if end >= start and within >= timedelta():
+            posts += count * (within / (end - start) if end > start else 1)
+    return round(posts)
 
 
 def outcome(name: str) -> str:

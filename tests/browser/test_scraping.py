@@ -128,7 +128,9 @@ def test_two_who_watch_see_posts_come_and_nothing_moves(nell, bluesky: GatedBlue
     expect(category.locator(".figure__value").first).to_have_text(str(len(own_posts(bluesky, f"{name}.sky.example.org"))))
     assert [page.evaluate("shifts") for page in (mine, hers, listed)] == [[], [], []]
     seen = [mine.locator(f"#{part}").inner_text() for part in ("now", "visits", "dropped", "notes")]
+    expect(mine.locator("#newer")).to_have_text("Reload the page to see those that are kept.")
     mine.reload()
+    expect(mine.locator("#newer")).to_be_hidden()
     assert [mine.locator(f"#{part}").inner_text() for part in ("now", "visits", "dropped", "notes")] == seen
     expect(mine.get_by_role("region", name="Retweet").locator(".dropped-post")).to_have_count(5)
     mine.get_by_role("link", name="More dropped: retweet").click()

@@ -10,7 +10,7 @@ from scraping.catalogue import SOURCES, missing_for
 from scraping.models import Schedule, SourceStatus
 from scraping.rules import PLATFORMS
 from scraping.samples import newest_posts
-from scraping.words import Span, posts_a_minute
+from scraping.words import Span, posts_in_hour
 from tests.scraping.pages import make_feed, make_post, make_run, make_visit
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -21,24 +21,23 @@ def ago(minutes: float) -> datetime:
 
 
 @pytest.mark.parametrize(
-    ("spans", "pace"),
+    ("spans", "posts"),
     [
-        ([], None),
-        ([Span(100, ago(10), ago(0))], 10),
-        ([Span(100, ago(10), None)], 10),
-        # Two at a time work for ten minutes, not for twenty.
-        ([Span(100, ago(10), ago(0)), Span(50, ago(10), ago(5))], 15),
-        ([Span(100, ago(50), ago(40)), Span(100, ago(10), ago(0))], 10),
+        ([], 0),
+        ([Span(100, ago(10), ago(0))], 100),
+        ([Span(100, ago(10), None)], 100),
+        ([Span(100, ago(10), ago(0)), Span(50, ago(10), ago(5))], 150),
         # Half of it was within the hour.
-        ([Span(100, ago(70), ago(50))], 5),
-        ([Span(100, ago(90), ago(70))], None),
+        ([Span(100, ago(70), ago(50))], 50),
+        ([Span(100, ago(120), None)], 50),
+        ([Span(100, ago(90), ago(70))], 0),
         # A clock that went back, and an instant.
-        ([Span(100, ago(10), ago(20))], None),
-        ([Span(5, ago(10), ago(10)), Span(100, ago(10), ago(0))], 10.5),
+        ([Span(100, ago(10), ago(20))], 0),
+        ([Span(5, ago(10), ago(10))], 5),
     ],
 )
-def test_the_pace_is_that_of_the_time_at_work_within_the_hour(spans: list[Span], pace: float | None) -> None:
-    assert posts_a_minute(spans, now=NOW) == pace
+def test_the_posts_of_the_last_hour_are_counted(spans: list[Span], posts: int) -> None:
+    assert posts_in_hour(spans, now=NOW) == posts
 
 
 @pytest.mark.parametrize(("amount", "written"), [("75.03", "$75.03"), ("0.005", "$0.005"), ("1234.5", "$1,234.50"), ("0", "$0.00")])
@@ -47,7 +46,7 @@ def test_money_is_written_to_the_cent_and_finer_only_where_it_is(amount: str, wr
 
 
 def test_outcomes_are_said_in_words() -> None:
-    assert [words.outcome(name) for name in ("LINK", "gone", "kept", "ELSE")] == ["has a link", "gone at the source", "kept", "ELSE"]
+    assert [words.outcome(name) for name in ("LINK", "gone", "kept", "ELSE")] == ["has a link", "gone, or taken out", "kept", "ELSE"]
 
 
 def test_the_catalogue_says_what_the_adapters_say() -> None:
@@ -125,6 +124,26 @@ def test_a_run_counts_its_accounts_and_what_they_brought(category: Category) -> 
     assert [row["words"] for row in found["visits"]] == ["1 page · 10 posts · 5 new · 2 kept"] * 5
 
 
+@pytest.mark.parametrize("state", ["failed", "cancelled", "done"])
+def test_a_run_that_is_over_says_of_no_account_that_it_goes_on(category: Category, state: str) -> None:
+    run = make_run(category, state=state, error="" if state == "done" else "the disk is full")
+    for number, visited in enumerate(("done", "running", "stopped", "skipped", "waiting")):
+        make_visit(run, make_feed(category, f"x:ada{number}"), state=visited)
+    found = selectors.read_run(run.pk, now=NOW)
+    assert found is not None
+    assert [row["state"] for row in found["visits"]] == ["done", "stopped", "stopped", "skipped", "not reached"]
+    assert found["over"] == (3 if state == "done" else 2)
+
+
+def test_runs_that_stopped_before_the_end_of_an_account_are_told_from_others(category: Category) -> None:
+    feed = make_feed(category)
+    runs = [make_run(category, state="done") for _ in range(2)]
+    for run, visited in zip(runs, ("done", "stopped"), strict=True):
+        make_visit(run, feed, state=visited)
+    assert [vars(run)["in_part"] for run in selectors.read_newest_runs(category)] == [True, False]
+    assert [entry["last"].in_part for entry in selectors.read_categories()] == [True]
+
+
 def test_a_check_says_how_many_it_asked_about_and_how_many_are_gone(category: Category) -> None:
     run = make_run(category, state="done", task="check")
     make_visit(run, make_feed(category), state="done", posts=1200, new=3)
@@ -160,11 +179,11 @@ def test_a_source_says_how_we_stand_with_it(category: Category) -> None:
     old = make_run(category, state="done", finished_at=ago(90))
     make_visit(old, make_feed(category, "x:ada"), posts=120, started_at=ago(100), finished_at=ago(90))
     found = {each["entry"].name: each for each in selectors.read_sources(now=NOW)}
-    assert {name: (each["fresh"], each["banned"], each["pace"]) for name, each in found.items()} == {
-        "bluesky": (False, True, 12),
-        "mastodon": (False, False, None),
-        "x": (True, False, None),
-        "twint": (False, False, None),
+    assert {name: (each["fresh"], each["banned"], each["posts"]) for name, each in found.items()} == {
+        "bluesky": (False, True, 120),
+        "mastodon": (False, False, 0),
+        "x": (True, False, 0),
+        "twint": (False, False, 0),
     }
     assert found["x"]["prices"] == ["$0.005", "$0.01"]
 

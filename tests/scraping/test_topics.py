@@ -54,7 +54,7 @@ async def test_those_who_watch_a_run_see_it_go_on(run: ScrapeRun) -> None:
     sockets = [await join(f"/live/scraping/{run.pk}/", cookie=cookie) for _ in range(2)]
     for socket in sockets:
         frame = await socket.frame()
-        assert re.findall(r'^<\w+ id="([\w-]+)"', frame, re.MULTILINE) == ["now", "visits", "dropped", "notes"]
+        assert re.findall(r'^<\w+ id="([\w-]+)"', frame, re.MULTILINE) == ["now", "visits", "dropped", "notes", "newer"]
         assert "0 posts" in frame
     await asyncio.sleep(0.5)
     await sync_to_async(fetch)(run, 41)

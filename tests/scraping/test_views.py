@@ -4,10 +4,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client
 from django.utils import timezone
 
 from game.pool.models import Category
+from scraping import selectors
 from scraping.models import Feed, OptOut, Schedule, ScrapeRun, SourceStatus
 from tests.people import client_of
 from tests.scraping.pages import make_feed, make_post, make_run, make_visit, words_of
@@ -73,8 +75,17 @@ def test_one_address_can_not_act_without_end(path: str, moderator: Client, run: 
 
 
 def test_the_link_to_the_page_is_shown_to_those_who_may(db: None) -> None:
-    shown = {name: 'href="/scraping/"' in client_of(name).get("/account/").content.decode() for name in ("ada", "teacher", "moderator")}
-    assert shown == {"ada": False, "teacher": False, "moderator": True}
+    def is_linked(name: str, part: str) -> bool:
+        page = client_of(name).get("/account/").content.decode()
+        return 'href="/scraping/"' in page[page.index(f"<{part}") : page.index(f"</{part}>")]
+
+    # On a phone the header has no room for it.
+    for part in ("header", "main"):
+        assert {name: is_linked(name, part) for name in ("ada", "teacher", "moderator")} == {
+            "ada": False,
+            "teacher": False,
+            "moderator": True,
+        }
 
 
 def test_a_run_is_cancelled_and_one_that_is_over_stays(moderator: Client, category: Category, run: ScrapeRun) -> None:
@@ -129,6 +140,46 @@ def test_a_run_that_is_over_says_who_was_not_finished_and_why(moderator: Client,
     assert "Done in part" in page
     assert "1 account stopped before the end, and goes on there next time." in page
     assert "bluesky: ada.bsky.social Stopped 0 pages · 100 posts · 0 new · 0 kept The cap of 100 posts was reached" in page
+
+
+def test_a_run_that_was_sent_away_is_not_shown_as_one_that_went_well(moderator: Client, feed: Feed) -> None:
+    run = make_run(feed.category, state="failed", error="bluesky sent us away")
+    make_visit(run, feed, state="stopped")
+    page = moderator.get(f"/scraping/run/{run.pk}/")
+    assert re.search(r'<progress [^>]*max="1" value="0"', page.content.decode())
+    assert "Failed 0% 0 of 1 account" in words_of(page)
+    assert "Notes Nothing but what stands above." in words_of(page)
+
+
+def test_a_run_that_stopped_before_the_end_is_called_so_everywhere(moderator: Client, feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scraping.selectors.SHOWN_RUNS", 1)
+    for _ in range(2):
+        make_visit(make_run(feed.category, state="done"), feed, state="stopped")
+    first, last = ScrapeRun.objects.order_by("pk").values_list("pk", flat=True)
+    page = words_of(moderator.get("/scraping/"))
+    assert f"Run {last} Birds Done in part" in page
+    assert f"Run {first}, Birds: done in part" in page
+    assert f"run {last}, done in part" in page
+    assert re.search(rf"Run {last}, [^:]*:\d\d: done in part", words_of(moderator.get("/scraping/category/birds/")))
+
+
+@pytest.mark.parametrize(
+    ("state", "dropped", "said"),
+    [
+        ("running", {}, "Nothing yet."),
+        ("running", {"LINK": 1}, "Reload the page to see those that are kept."),
+        ("done", {}, "Nothing."),
+        ("done", {"LINK": 1}, "Reload the page to see those that are kept."),
+    ],
+)
+def test_whether_there_are_dropped_posts_to_see_is_said_as_the_run_goes_on(
+    moderator: Client, feed: Feed, state: str, dropped: dict[str, int], said: str
+) -> None:
+    run = make_run(feed.category, state=state)
+    make_visit(run, feed, dropped=dropped)
+    page = moderator.get(f"/scraping/run/{run.pk}/").content.decode()
+    frame = render_to_string("scraping/run/live.html", selectors.read_run(run.pk, now=timezone.now()))
+    assert re.findall(r'<p id="newer"[^>]*>(.*?)</p>', page + frame) == [said, said]
 
 
 def test_a_run_that_waits_says_for_which(moderator: Client, category: Category, run: ScrapeRun) -> None:
