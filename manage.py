@@ -7,6 +7,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 from django.db import OperationalError
 
+from game.database import unserved
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "game.settings")
     try:
@@ -15,5 +17,4 @@ if __name__ == "__main__":
     except ImproperlyConfigured as error:
         sys.exit(str(error))
     except OperationalError as error:
-        # Most often nothing runs: a command works beside `make play`.
-        sys.exit(f"PostgreSQL does not serve us: {' '.join(str(error).split())} (Does `make play` run, or is DATABASE_URL right?)")
+        sys.exit(unserved(error))

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from scraping.models import ScrapeRun, Visit
 from scraping.rules import Drop
+from scraping.words import counted
 
 SECONDS_BETWEEN_LINES = 5.0
 # What is told of the visits of a run, by its task: a title, and the field.
@@ -84,7 +85,9 @@ class RunConsole:
 def summary_line(task: str, visits: Sequence[Visit]) -> str:
     """Return how far a run is, in one line."""
     over = sum(visit.state not in (Visit.State.WAITING, Visit.State.RUNNING) for visit in visits)
-    return ", ".join([f"{over} of {len(visits)} accounts", *(f"{count:,} {title}" for title, count in _totals(task, visits).items())])
+    return ", ".join(
+        [f"{over} of {counted(len(visits), 'account')}", *(f"{count:,} {title}" for title, count in _totals(task, visits).items())]
+    )
 
 
 def run_table(task: str, visits: Sequence[Visit]) -> Table:
@@ -117,7 +120,12 @@ def print_result(run: ScrapeRun, out: OutputWrapper) -> None:
     """Print what a run came to."""
     run.refresh_from_db()
     visits = list(Visit.objects.filter(run=run).select_related("feed").order_by("feed__source", "feed__handle"))
-    Console(file=out, width=100).print(run_table(run.task, visits))  # type: ignore[arg-type]
+    done = run.state == ScrapeRun.State.DONE
+    if done and not visits:
+        out.write("There was nothing to ask about.")
+    # Where nothing came of anything the error says why, once for all.
+    elif done or any(visit.pages or visit.posts for visit in visits):
+        Console(file=out, width=100).print(run_table(run.task, visits))  # type: ignore[arg-type]
     for line in [*drop_lines(visits), *run.note.splitlines()]:
         out.write(line)
     if run.spent:

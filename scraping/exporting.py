@@ -3,6 +3,7 @@
 import json
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +17,36 @@ CHUNK = 2_000
 
 
 def export_tweets(*, category: Category, path: Path) -> Counter[tuple[str, str]]:
-    """Write a category's approved human tweets as JSON lines, whole or not at all; return how many of each platform and fate.
-
-    Each line has platform, source_id, link, posted_at (ISO 8601, UTC), split, and `text` where it may leave. Raises OSError.
-    """
-    counts: Counter[tuple[str, str]] = Counter()
-    opt_outs = read_opt_outs()
-    tweets = Tweet.objects.filter(category=category, kind=Kind.HUMAN, status=Status.APPROVED).exclude(text="")
+    """Write a category's approved human tweets into a file, whole or not at all, as `write_tweets` does; raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with draft.open("w", encoding="utf-8") as file:
-            for tweet in tweets.select_related("author").order_by("pk").iterator(CHUNK):
-                platform = tweet.author.platform
-                if opt_outs.holds(platform, tweet.author.handle):
-                    counts[platform, OPTED_OUT] += 1
-                    continue
-                line = _describe(tweet)
-                fate = WITH_TEXT if "text" in line else ID_ONLY if line["source_id"] else WITHOUT_ID
-                counts[platform, fate] += 1
-                if fate != WITHOUT_ID:
-                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            counts = write_tweets(category=category, write=file.write)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+    return counts
+
+
+def write_tweets(*, category: Category, write: Callable[[str], object]) -> Counter[tuple[str, str]]:
+    """Hand a category's approved human tweets to `write` as JSON lines; return how many there are of each platform and fate.
+
+    Each line has platform, source_id, link, posted_at (ISO 8601, UTC), split, and `text` where it may leave.
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    opt_outs = read_opt_outs()
+    tweets = Tweet.objects.filter(category=category, kind=Kind.HUMAN, status=Status.APPROVED).exclude(text="")
+    for tweet in tweets.select_related("author").order_by("pk").iterator(CHUNK):
+        platform = tweet.author.platform
+        if opt_outs.holds(platform, tweet.author.handle):
+            counts[platform, OPTED_OUT] += 1
+            continue
+        line = _describe(tweet)
+        fate = WITH_TEXT if "text" in line else ID_ONLY if line["source_id"] else WITHOUT_ID
+        counts[platform, fate] += 1
+        if fate != WITHOUT_ID:
+            write(json.dumps(line, ensure_ascii=False) + "\n")
     return counts
 
 

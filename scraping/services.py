@@ -34,6 +34,11 @@ class ImportReport:
     authors_met: set[str] = field(default_factory=set)
 
     @property
+    def read(self) -> int:
+        """How many posts, and lines that are none, were read."""
+        return self.kept + self.dropped.total()
+
+    @property
     def unnamed_lines(self) -> int:
         """How many broken lines are counted but not named."""
         return self.dropped[Drop.BROKEN] - len(self.broken_lines)
@@ -180,4 +185,4 @@ class _Store:
 def outcome_rows(report: ImportReport) -> Sequence[tuple[str, int]]:
     """Return the rows of an import's closing table: kept, each reason with its count, all."""
     drops = sorted(((str(reason), count) for reason, count in report.dropped.items() if count), key=lambda row: -row[1])
-    return [("kept", report.kept), *drops, ("posts read", report.kept + report.dropped.total())]
+    return [("kept", report.kept), *drops, ("posts read", report.read)]

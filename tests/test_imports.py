@@ -19,11 +19,12 @@ ALLOWED: dict[str, set[str]] = {
     "game.embedded": {"game.pool", "generation"},
     "game.environment": {"game.embedded"},
     "game.logs": set(),
+    "game.database": set(),
     "game.accounts": {"game.limits"},
     "game.limits": set(),
     "game.guards": {"game.live"},
     "game.play": {"game.pool", "game.live", "game.accounts", "game.limits"},
-    "scraping": {"game.pool", "game.live", "game.limits", "game.guards"},
+    "scraping": {"game.pool", "game.live", "game.limits", "game.guards", "game.database"},
     "generation": {"game.pool"},
     # Its steps are child processes, which must not outlive it.
     "training": {"game.pool", "game.live", "game.limits", "game.guards", "game.embedded", "generation", "training.steps"},

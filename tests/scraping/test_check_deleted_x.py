@@ -6,7 +6,7 @@ from decimal import Decimal
 from io import StringIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from game.pool.models import Category, Tweet
@@ -108,6 +108,14 @@ def test_what_twint_read_is_asked_of_x(owls: tuple[Category, x_api.XFake]) -> No
     gone.deleted = True
     assert visits(check(category, budget=Decimal(1), sources=["twint"])) == {"ada_owl": ("done", held("ada_owl") + 1, 1, "")}
     assert RawPost.objects.get(outcome="gone").source_id == str(gone.key)
+
+
+def test_where_nobody_could_be_asked_there_is_no_table(owls: tuple[Category, x_api.XFake]) -> None:
+    category, _ = owls
+    out = StringIO()
+    with pytest.raises(CommandError, match=r"^the budget is used up"):
+        call_command("check_deleted", category.slug, "--budget", "0.004", stdout=out, stderr=StringIO())
+    assert "account" not in out.getvalue()
 
 
 def test_the_command_says_beforehand_what_it_may_cost(owls: tuple[Category, x_api.XFake]) -> None:

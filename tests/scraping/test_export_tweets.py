@@ -78,6 +78,20 @@ def test_nothing_leaves_of_those_who_left_or_that_nobody_approved_or_that_a_mach
     assert said[:2] == ["bluesky, left out, opted out: 1", "bluesky, with text: 1"]
 
 
+def test_a_dash_is_standard_output_and_what_is_said_goes_elsewhere(
+    category: Category, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(category, 1, "bluesky", source_id="1")
+    add(category, 2, "twitter", source_id="2")
+    lines, said = export(category, tmp_path / "birds.jsonl")
+    monkeypatch.chdir(tmp_path)
+    out, err = StringIO(), StringIO()
+    call_command("export_tweets", "birds", "--out", "-", stdout=out, stderr=err)
+    assert [json.loads(line) for line in out.getvalue().splitlines()] == lines
+    assert err.getvalue().splitlines() == said[:-1]
+    assert list(tmp_path.iterdir()) == [tmp_path / "birds.jsonl"]
+
+
 def test_a_tweet_without_text_or_id_says_nothing_and_is_counted(category: Category, tmp_path: Path) -> None:
     add(category, 1, "twitter")
     lines, said = export(category, tmp_path / "birds.jsonl")

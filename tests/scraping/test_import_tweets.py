@@ -135,7 +135,14 @@ def test_a_file_that_goes_bad_in_the_middle_ends_in_a_table_and_one_line(db: Non
     assert table(out.getvalue()) == {"kept": 1, "posts read": 1}
 
 
-def test_an_interrupted_import_ends_in_a_table_and_one_line(db: None, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nothing_was_read_there_is_no_table(db: None, write: Write) -> None:
+    out = io.StringIO()
+    with pytest.raises(CommandError, match=r"a\.zip: "):
+        call_command("import_tweets", "birds", str(write("a.zip", "PK no archive")), stdout=out)
+    assert out.getvalue() == ""
+
+
+def test_an_import_interrupted_at_once_ends_in_one_line(db: None, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(**_: object) -> None:
         raise KeyboardInterrupt
 
@@ -143,7 +150,7 @@ def test_an_interrupted_import_ends_in_a_table_and_one_line(db: None, write: Wri
     out = io.StringIO()
     with pytest.raises(CommandError, match=r"^Interrupted: what is counted as kept is stored\. Run it again for the rest\.$"):
         call_command("import_tweets", "birds", str(write("a.txt", sentence(1))), stdout=out)
-    assert table(out.getvalue()) == {"kept": 0, "posts read": 0}
+    assert out.getvalue() == ""
 
 
 def test_a_file_of_which_no_line_can_be_read_is_a_failure(db: None, write: Write) -> None:
@@ -159,7 +166,9 @@ def test_a_database_that_is_away_is_told_in_one_line(write: Write) -> None:
     )  # fmt: skip
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert done.stderr.startswith("CommandError: The database does not answer (")
+    assert done.stdout == ""
+    assert done.stderr.startswith("CommandError: PostgreSQL does not serve us: ")
+    assert done.stderr.endswith(" (Does `make play` run, or is DATABASE_URL right?) Run it again for the rest.\n")
     assert done.stderr.count("\n") == 1
 
 

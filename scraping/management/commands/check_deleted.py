@@ -5,14 +5,15 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
+from game.database import unserved
 from game.pool.models import Category
 from scraping import runs
 from scraping.catalogue import SOURCES
-from scraping.commanding import dollars
-from scraping.console import RunConsole, print_result
+from scraping.commanding import dollars, end_like_ctrl_c
+from scraping.console import print_result
+from scraping.here import do_here
 from scraping.models import ScrapeRun
 from scraping.orders import estimate_cost
-from scraping.work import carry_out
 
 
 class Command(BaseCommand):
@@ -45,6 +46,7 @@ class Command(BaseCommand):
             raise CommandError(" ".join(problems))
 
     def _check(self, category: Category, options: dict[str, Any]) -> None:
+        run = None
         try:
             run = self._start(category, options)
             estimate = estimate_cost(category=category, sources=tuple(run.sources), task=run.task)
@@ -54,18 +56,19 @@ class Command(BaseCommand):
                     f"Asking about {estimate.posts:,} posts may cost up to ${estimate.dollars:.2f}; it stops at ${budget:.2f}, of which"
                     f" ${run.spent:.2f} are spent. What is not asked about is first the next time."
                 )
-            with RunConsole(self.stderr) as console:
-                carry_out(run_id=run.pk, tell=console.tell, when_stopped=ScrapeRun.State.FAILED)
+            with end_like_ctrl_c():
+                do_here(run, self.stderr)
         except runs.ScrapeError as error:
             raise CommandError(str(error)) from error
         except OperationalError as error:
-            raise CommandError(f"The database does not answer ({' '.join(str(error).split())}). Run it again to go on.") from error
+            raise CommandError(f"{unserved(error)} Run it again to go on.") from error
         except KeyboardInterrupt:
-            print_result(run, self.stdout)
+            if run:
+                print_result(run, self.stdout)
             raise CommandError("Interrupted: what is counted is done. Run it again to go on.") from None
         print_result(run, self.stdout)
         if run.state != ScrapeRun.State.DONE:
-            raise CommandError(run.error or f"{run} is at work elsewhere.")
+            raise CommandError(run.error)
 
     def _start(self, category: Category, options: dict[str, Any]) -> ScrapeRun:
         if left := runs.find_run_to_go_on(category=category, task=ScrapeRun.Task.CHECK):

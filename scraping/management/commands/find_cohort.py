@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
+from game.database import unserved
 from scraping.catalogue import SOURCES
 from scraping.cohort_files import BOTH, Lists, find_names, paths_of, skipped_seeds, write_lists
 from scraping.cohorts import CohortError, Purse, begin_cohort, collect_followers, drop_old_cohorts
@@ -72,7 +73,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"The lists can't be written: {error}. With --resume nothing has to be read again.") from error
         except OperationalError as error:
-            raise CommandError(f"The database does not answer ({' '.join(str(error).split())}). Run it again to go on.") from error
+            raise CommandError(f"{unserved(error)} Run it again to go on.") from error
         except KeyboardInterrupt:
             raise CommandError("Interrupted: what was read is kept. Run it again to go on.") from None
         self._print(lists, purse)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
+from game.database import unserved
 from game.pool.models import Status
 from scraping.commanding import get_category
 from scraping.formats import UnreadableFile, check_format
@@ -65,11 +66,11 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except OperationalError as error:
             self._print(report)
-            raise CommandError(f"The database does not answer ({' '.join(str(error).split())}). Run it again for the rest.") from error
+            raise CommandError(f"{unserved(error)} Run it again for the rest.") from error
         except KeyboardInterrupt:
             self._print(report)
             raise CommandError("Interrupted: what is counted as kept is stored. Run it again for the rest.") from None
-        self._print(report)
+        self._print(report, over=True)
         for handle in options["author"]:
             if handle.lstrip("@").casefold() not in report.authors_met:
                 self.stderr.write(f"No post is by {handle}.")
@@ -78,7 +79,9 @@ class Command(BaseCommand):
                 "Not one line could be read: look at the first ones named above, and at the format that the file's name tells."
             )
 
-    def _print(self, report: ImportReport) -> None:
+    def _print(self, report: ImportReport, *, over: bool = False) -> None:
+        if not (over or report.read):
+            return
         for line in report.broken_lines:
             self.stderr.write(line)
         if unnamed := report.unnamed_lines:

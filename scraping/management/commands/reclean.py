@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
+from game.database import unserved
 from game.pool.models import Category
 from scraping.recleaning import RecleanReport, reclean
 from scraping.rules import CLEANING_VERSION
@@ -36,15 +37,17 @@ class Command(BaseCommand):
                     reclean(category=category, everything=options["all"], dry_run=options["dry_run"], report=report, tell=progress)
         except OperationalError as error:
             self._print(report)
-            raise CommandError(f"The database does not answer ({' '.join(str(error).split())}). Run it again for the rest.") from error
+            raise CommandError(f"{unserved(error)} Run it again for the rest.") from error
         except KeyboardInterrupt:
             self._print(report)
             raise CommandError("Interrupted: what is counted is stored. Run it again for the rest.") from None
-        self._print(report)
+        self._print(report, over=True)
         if options["dry_run"]:
             self.stdout.write("Nothing was changed.")
 
-    def _print(self, report: RecleanReport) -> None:
+    def _print(self, report: RecleanReport, *, over: bool = False) -> None:
+        if not (over or report.posts):
+            return
         table = Table(f"by version {CLEANING_VERSION}", "posts")
         table.columns[1].justify = "right"
         dropped = sorted(((f"dropped now: {drop}", count) for drop, count in report.dropped_now.items()), key=lambda row: -row[1])

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, transaction
 
+from game.database import unserved
 from game.pool.models import Category
 from scraping import runs
 from scraping.catalogue import SOURCES
@@ -42,7 +43,7 @@ class Command(BaseCommand):
         except (runs.ScrapeError, HandlesError) as error:
             raise CommandError(str(error)) from error
         except OperationalError as error:
-            raise CommandError(f"The database does not answer ({' '.join(str(error).split())}). Run it again to go on.") from error
+            raise CommandError(f"{unserved(error)} Run it again to go on.") from error
         except KeyboardInterrupt:
             if run:
                 print_result(run, self.stdout)
