@@ -161,7 +161,8 @@ class Walk:
         if failed and len(failed) == len(visits):
             raise ScrapeError("; ".join(sorted({visit.note for visit in failed})))
         if stopped:
-            self.claim.add_note(f"{len(stopped)} of {len(visits)} accounts stopped before their end.")
+            of_all = f"{len(stopped)} of {len(visits)} accounts" if len(visits) > 1 else "The account"
+            self.claim.add_note(f"{of_all} stopped before the end.")
         # Whoever cancelled came too late.
         self.claim.finish(ScrapeRun.State.DONE, error="")
 

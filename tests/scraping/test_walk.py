@@ -157,7 +157,7 @@ def test_a_ban_stops_the_source_and_the_next_run_leaves_it_alone(category, fake)
     run = scrape(category)
     assert run.state == "done"
     assert {state for state, _ in visits(run).values()} >= {"stopped"}
-    assert "accounts stopped before their end" in run.note
+    assert run.note.endswith(" of 3 accounts stopped before the end.")
     status = SourceStatus.objects.get(pk="bluesky")
     assert status.reason == "bluesky refuses us (403 Forbidden)"
     asked = len(fake.requests)
