@@ -68,6 +68,8 @@ def read_run(run_id: int, *, now: datetime) -> dict[str, Any] | None:
 
 def describe_run(run: ScrapeRun, counts: dict[str, int], other: ScrapeRun | None, *, now: datetime) -> dict[str, Any]:
     """Say how far a run is; `counts` are sums over its visits, `other` is the run of its category that runs now."""
+    # Of a run that was broken off all others stopped, wherever it left them.
+    ended = counts["over"] - counts["stopped"]
     stopping = run.state == _State.RUNNING and run.cancel_asked_at is not None
     return {
         "run": run,
@@ -75,8 +77,7 @@ def describe_run(run: ScrapeRun, counts: dict[str, int], other: ScrapeRun | None
         "checks": run.task == ScrapeRun.Task.CHECK,
         "state": "stopping" if stopping else run.state,
         **counts,
-        # Of a run that was broken off, how many it was done with.
-        "over": counts["over"] - (counts["stopped"] if run.state in (_State.FAILED, _State.CANCELLED) else 0),
+        **({"over": ended, "stopped": counts["accounts"] - ended} if run.state in (_State.FAILED, _State.CANCELLED) else {}),
         "words": _count_words(run, counts),
         "spent": words.dollars(run.spent) if run.spent or run.budget is not None else "",
         "cap": run.cap or settings.SCRAPE_CAP,

@@ -128,7 +128,7 @@ def test_two_who_watch_see_posts_come_and_nothing_moves(nell, bluesky: GatedBlue
     expect(category.locator(".figure__value").first).to_have_text(str(len(own_posts(bluesky, f"{name}.sky.example.org"))))
     assert [page.evaluate("shifts") for page in (mine, hers, listed)] == [[], [], []]
     seen = [mine.locator(f"#{part}").inner_text() for part in ("now", "visits", "dropped", "notes")]
-    expect(mine.locator("#newer")).to_have_text("Reload the page to see those that are kept.")
+    expect(mine.locator("#newer")).to_have_text("Reload the page to see some of them.")
     mine.reload()
     expect(mine.locator("#newer")).to_be_hidden()
     assert [mine.locator(f"#{part}").inner_text() for part in ("now", "visits", "dropped", "notes")] == seen

@@ -132,7 +132,7 @@ def test_a_run_that_is_over_says_of_no_account_that_it_goes_on(category: Categor
     found = selectors.read_run(run.pk, now=NOW)
     assert found is not None
     assert [row["state"] for row in found["visits"]] == ["done", "stopped", "stopped", "skipped", "not reached"]
-    assert found["over"] == (3 if state == "done" else 2)
+    assert (found["over"], found["stopped"]) == ((3, 1) if state == "done" else (2, 3))
 
 
 def test_runs_that_stopped_before_the_end_of_an_account_are_told_from_others(category: Category) -> None:

@@ -122,8 +122,14 @@ def test_a_source_that_sent_us_away_is_asked_again_when_somebody_says_so(moderat
         ({"state": "running", "task": "check"}, "Checking what is still there 0% 0 of 1 account · 30 asked about · 20 gone"),
         ({"state": "running", "cancel_asked_at": timezone.now()}, "Stopping"),
         ({"state": "running", "spent": Decimal("0.5"), "budget": Decimal(2)}, "$0.50 of $2.00 spent"),
-        ({"state": "failed", "error": "the disk is full: make room"}, "The disk is full: make room. Start again"),
-        ({"state": "cancelled", "error": "cancelled by maud"}, "Cancelled by maud. Start again"),
+        (
+            {"state": "failed", "error": "the disk is full: make room"},
+            "The disk is full: make room. 1 account stopped before the end, and goes on there next time. Start again",
+        ),
+        (
+            {"state": "cancelled", "error": "cancelled by maud"},
+            "Cancelled by maud. 1 account stopped before the end, and goes on there next time. Start again",
+        ),
         ({"state": "done", "note": "bluesky asked to wait\nx: no token"}, "bluesky asked to wait x: no token"),
     ],
 )
@@ -167,9 +173,9 @@ def test_a_run_that_stopped_before_the_end_is_called_so_everywhere(moderator: Cl
     ("state", "dropped", "said"),
     [
         ("running", {}, "Nothing yet."),
-        ("running", {"LINK": 1}, "Reload the page to see those that are kept."),
+        ("running", {"LINK": 1}, "Reload the page to see some of them."),
         ("done", {}, "Nothing."),
-        ("done", {"LINK": 1}, "Reload the page to see those that are kept."),
+        ("done", {"LINK": 1}, "Reload the page to see some of them."),
     ],
 )
 def test_whether_there_are_dropped_posts_to_see_is_said_as_the_run_goes_on(
