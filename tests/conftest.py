@@ -1,10 +1,13 @@
 """The harness: real PostgreSQL and Redis for every run, a whole running game and a browser for the tests that ask."""
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import django
 import pytest
@@ -14,6 +17,8 @@ from django.test.utils import override_settings
 from game.embedded import addresses
 from game.embedded.postgres import start_postgres, stop_postgres
 from game.embedded.redis import start_redis, stop_redis
+
+ROOT = Path(__file__).resolve().parent.parent
 
 if settings.configured:
     raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE: the tests choose their own database.")
@@ -37,14 +42,24 @@ def pytest_xdist_setupnodes() -> None:
     del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, in one of the processes that run tests, what shares a game that runs, or a model that was trained for it."""
-    for item in items:
-        if "stack" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("stack"))
-        elif "training" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("training"))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each file to one process, and to the same one what shares a running game, or a model that was trained for it."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return scope_of(nodeid.partition("::")[0])
+
+    return Together(config, log)
+
+
+@cache
+def scope_of(path: str) -> str:
+    """Return under which name a file of tests is kept together with others."""
+    if path.startswith("tests/browser/") or re.search(r"import .*\bStack\b", (ROOT / path).read_text(encoding="utf-8")):
+        return "a running game"
+    return "training" if path.startswith("tests/training/") else path
 
 
 def pytest_unconfigure() -> None:
