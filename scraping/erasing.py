@@ -73,10 +73,7 @@ def adopt_imports(*, category: Category, platform: str) -> int:
 
     Their feeds are on no list: nothing is fetched of them.
     """
-    tweets = Tweet.objects.filter(category=category, kind=Kind.HUMAN, author__platform=platform, facts__has_key="source_id").exclude(
-        text=""
-    )
-    orphans = tweets.exclude(raw_posts__outcome=RawPost.KEPT)
+    orphans = imported_tweets(category=category, platform=platform)
     source = CHECKERS[platform]
     handles = orphans.values_list("author__handle", flat=True).distinct()
     Feed.objects.bulk_create(

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import IntegrityError, InterfaceError, OperationalError, connections, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce, Now
@@ -61,7 +61,7 @@ def start_run(
             where = f" at {', '.join(names)}" if names else ""
             raise ScrapeError(f"{category.slug} lists no accounts{where}: add handles, as in bluesky:name.bsky.social.")
         _check_budget(set(mine.values_list("source", flat=True)), budget)
-    if here and _is_at_work(category):
+    if here and category.pk in _held_locks():
         other = ScrapeRun.objects.filter(category=category, state=_State.RUNNING).first()
         raise ScrapeError(f"{other or category.slug} is at work: wait for it, or cancel it.")
     with transaction.atomic():
@@ -217,10 +217,15 @@ class _Lock:
         self._connection.close()
 
 
-def _is_at_work(category: Category) -> bool:
-    lock = _Lock(category.pk)
-    lock.release()
-    return not lock.won
+def _held_locks() -> set[int]:
+    """Return the ids of the categories that somebody is at work on, without touching their locks."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = %s AND objsubid = 2"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            [_LOCK],
+        )
+        return {row[0] for row in cursor.fetchall()}
 
 
 def put_back(*, run: ScrapeRun) -> None:
@@ -257,7 +262,7 @@ def find_run_to_go_on(*, category: Category, task: str) -> ScrapeRun | None:
     """Return the run that a command of this category left when it died; None if there is none, or one is at work."""
     mine = ScrapeRun.objects.filter(category=category, task=task, here=True, state__in=UNFINISHED, cancel_asked_at=None)
     run = mine.order_by("-pk").first()
-    return None if run is None or _is_at_work(category) else run
+    return None if run is None or category.pk in _held_locks() else run
 
 
 def _let_go(dead: QuerySet[ScrapeRun]) -> None:
@@ -269,9 +274,11 @@ def _let_go(dead: QuerySet[ScrapeRun]) -> None:
 
 def take_back_abandoned() -> list[int]:
     """Let runs whose process died wait for another one, end those that were cancelled; return the runs to send to a worker."""
-    for run in ScrapeRun.objects.filter(state=_State.RUNNING):
-        lock = _Lock(run.category_id)
-        if lock.won:
+    # Read in this order: a run that begins meanwhile is not among them, one that goes on holds its lock by then.
+    running = list(ScrapeRun.objects.filter(state=_State.RUNNING))
+    held = _held_locks() if running else set()
+    for run in running:
+        if run.category_id not in held and (lock := _Lock(run.category_id)).won:
             left = ScrapeRun.objects.filter(pk=run.pk, state=_State.RUNNING)
             left.filter(cancel_asked_at__isnull=False).update(state=_State.CANCELLED, finished_at=Now())
             _let_go(left)

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,24 +14,12 @@ from django.db.models import F
 from django.db.models.functions import Now
 from psycopg.types.json import Json
 
-from game.pool.models import Author, Kind, Status
+from game.pool.models import Kind, Status
 from game.pool.services import NewTweet, add_tweets, find_tweets, get_author
 from scraping.models import Feed, RawPost, ScrapeRun, Visit
 from scraping.optouts import read_opt_outs
 from scraping.rules import CLEANING_VERSION, Cleaning, Drop, Post, clean
 from scraping.sources.base import Page
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What a page brought: posts that no earlier page had, those that became tweets, those dropped by the name of the reason."""
-
-    posts: int
-    new: int
-    kept: int
-    dropped: Mapping[str, int]
-    # The page holds a post that an earlier pass knows: its elders are known too.
-    met_known: bool
 
 
 def to_record(post: Post) -> dict[str, Any]:
@@ -67,10 +55,11 @@ class OptedOut(Exception):
 
 
 @transaction.atomic
-def store_page(*, feed: Feed, visit: Visit, page: Page, ended: bool, account_id: str, note: str = "") -> Stored:
+def store_page(*, feed: Feed, visit: Visit, page: Page, ended: bool, account_id: str, note: str = "") -> bool:
     """Store a page of a feed's posts, and that the pass goes on behind it, or is over; change `feed` and `visit` likewise.
 
-    `ended` says that the source has no more, `note` what else ends the pass. It ends too where an earlier pass began.
+    `ended` says that the source has no more, `note` what else ends the pass. It ends too with a page that holds a post of
+    an earlier pass, whose elders are known. Return whether it is over.
     Raises OptedOut, with nothing stored.
     """
     if read_opt_outs().holds(feed.platform, feed.handle, account_id):
@@ -78,18 +67,17 @@ def store_page(*, feed: Feed, visit: Visit, page: Page, ended: bool, account_id:
     known = dict(_known(feed, page.posts))
     news = {post.facts["source_id"]: _tidy(post) for post in page.posts if post.facts["source_id"] not in known}
     kept, dropped = _insert(feed, news)
-    met_known = any(in_pass < feed.passes for in_pass in known.values())
-    stored = Stored(len(page.posts), len(news), kept, dropped, met_known)
-    _advance(feed, "" if ended or met_known else page.cursor, ended=ended or met_known, note=note)
+    over = ended or any(in_pass < feed.passes for in_pass in known.values())
+    _advance(feed, "" if over else page.cursor, ended=over, note=note)
     visit.pages += 1
-    visit.posts += stored.posts
-    visit.new += stored.new
+    visit.posts += len(page.posts)
+    visit.new += len(news)
     visit.kept += kept
     visit.dropped = dict(Counter(visit.dropped) + dropped)
     visit.save(update_fields=["pages", "posts", "new", "kept", "dropped"])
     if page.cost:
         spend(visit.run_id, page.cost)
-    return stored
+    return over
 
 
 def spend(run_id: int, dollars: float) -> None:
@@ -109,7 +97,13 @@ def _insert(feed: Feed, news: Mapping[str, Post]) -> tuple[int, Counter[str]]:
     cleaning = cleaning_of(feed)
     texts = {source_id: clean(post, cleaning) for source_id, post in news.items()}
     fit = {source_id: text for source_id, text in texts.items() if not isinstance(text, Drop)}
-    tweets = [_new_tweet(feed, news[source_id], text) for source_id, text in fit.items()]
+    # One, unless somebody changed their handle between two pages.
+    names = {(post.platform, post.handle.casefold()): post.name or post.handle for post in (news[source_id] for source_id in fit)}
+    authors = {key: get_author(kind=Kind.HUMAN, platform=key[0], handle=key[1], name=name) for key, name in names.items()}
+    tweets = [
+        NewTweet(author=authors[post.platform, post.handle.casefold()], text=text, posted_at=post.posted_at, facts=post.facts)
+        for post, text in ((news[source_id], text) for source_id, text in fit.items())
+    ]
     added = dict(zip(fit, add_tweets(category=feed.category, tweets=tweets, status=Status.PENDING), strict=True))
     repeated = [source_id for source_id, pk in added.items() if pk is None]
     # A repeat is withdrawn with the tweet that it repeats, should it be the one that its author takes back.
@@ -141,19 +135,6 @@ def _tidy(post: Post) -> Post:
         name: _UNTOLD.sub("\ufffd", value) for name in _FIELDS if isinstance(value := getattr(post, name), str) and _UNTOLD.search(value)
     }
     return replace(post, **broken) if broken else post
-
-
-def _new_tweet(feed: Feed, post: Post, text: str) -> NewTweet:
-    return NewTweet(author=_author(feed, post), text=text, posted_at=post.posted_at, facts=post.facts)
-
-
-def _author(feed: Feed, post: Post) -> Author:
-    # One per feed, unless the handle changes in mid-pass.
-    cached: Author | None = feed.__dict__.get("_author")
-    if cached is None or cached.handle != post.handle.casefold():
-        name = post.name or post.handle
-        cached = feed.__dict__["_author"] = get_author(kind=Kind.HUMAN, platform=post.platform, handle=post.handle.casefold(), name=name)
-    return cached
 
 
 def _advance(feed: Feed, cursor: str, *, ended: bool, note: str) -> None:

@@ -121,9 +121,9 @@ def visit_feed(errand: Errand, feed: Feed, visit: Visit) -> None:
     _save(errand, visit, state, note=note[:300], finished_at=Now())
 
 
-def skip_visit(errand: Errand, visit: Visit, note: str, state: str = Visit.State.STOPPED) -> None:
+def skip_visit(errand: Errand, visit: Visit, note: str) -> None:
     """Write down that a feed was not visited, and why."""
-    _save(errand, visit, state, note=note[:300], finished_at=Now())
+    _save(errand, visit, Visit.State.STOPPED, note=note[:300], finished_at=Now())
 
 
 def _read(errand: Errand, feed: Feed, visit: Visit) -> tuple[str, str]:
@@ -144,9 +144,9 @@ def _read(errand: Errand, feed: Feed, visit: Visit) -> tuple[str, str]:
         looped = page.cursor in seen or (page.cursor != "" and page.cursor == feed.cursor)
         seen.add(page.cursor)
         note = "its pages went in a circle" if looped else ""
-        stored = store_page(feed=feed, visit=visit, page=page, ended=looped or not page.cursor, note=note, account_id=account.id)
+        over = store_page(feed=feed, visit=visit, page=page, ended=looped or not page.cursor, note=note, account_id=account.id)
         errand.changed()
-        if looped or stored.met_known or not page.cursor:
+        if over:
             return note, Visit.State.DONE
 
 
