@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "game.play",
     "scraping",
     "generation",
+    "generation.duel",
     "training",
 ]
 

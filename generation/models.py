@@ -41,6 +41,8 @@ class ModelVersion(models.Model):
 
     class Backend(models.TextChoices):
         CTRANSLATE2 = "ctranslate2"
+        TRANSFORMERS = "transformers"
+        HTTP = "http"
 
     class State(models.TextChoices):
         CANDIDATE = "candidate"
@@ -53,6 +55,8 @@ class ModelVersion(models.Model):
     version = models.PositiveIntegerField()
     path = models.CharField(max_length=400, help_text="Its folder; a shipped model's is relative to the repository.")
     backend = models.CharField(max_length=20, choices=Backend, default=Backend.CTRANSLATE2)
+    server = models.CharField(max_length=300, blank=True, help_text="Address of the `http` backend, up to and including /v1.")
+    served_as = models.CharField(max_length=200, blank=True, help_text="What that server calls the model.")
     state = models.CharField(max_length=9, choices=State, default=State.CANDIDATE)
     corpus_sha256 = models.CharField(max_length=64)
     corpora = models.ManyToManyField(Corpus, related_name="model_versions", blank=True, help_text="Its own train split, and its base's.")
@@ -121,11 +125,14 @@ class Batch(models.Model):
     kept = models.PositiveIntegerField(default=0)
     dropped = models.JSONField(default=dict, blank=True, help_text="How many samples were dropped, by reason.")
     error = models.TextField(blank=True, help_text="What the last try died of.")
+    worker = models.CharField(max_length=120, blank=True, help_text="Who claimed it last: the name of a Worker.")
     created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True, blank=True, help_text="Of the last try.")
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name_plural = "batches"
+        permissions = [("watch_generation", "Can see how generation is doing")]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(state__in=["done", "failed"], finished_at__isnull=False)
@@ -140,3 +147,31 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.wanted} by {self.model_version}, {self.state}"
+
+
+class DroppedSample(models.Model):
+    """One of the samples of a batch that were dropped, kept for a while so that people can see what the filters do."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="dropped_samples")
+    reason = models.CharField(max_length=40, help_text="A generation.rules.Drop.")
+    text = models.TextField()
+    detail = models.CharField(max_length=400, blank=True, help_text="The word, or the tweet that it is too near to.")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["reason", "-id"], name="dropped_by_reason")]
+
+
+class Worker(models.Model):
+    """A process that generates, as it says itself: what it runs on, and what it is at."""
+
+    name = models.CharField(max_length=120, unique=True, help_text="Celery's name of it.")
+    host = models.CharField(max_length=120)
+    pid = models.PositiveIntegerField()
+    device = models.CharField(max_length=40, help_text="cpu, cuda, cuda:1, …")
+    started_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField(db_default=Now(), db_index=True)
+    doing = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} on {self.device}"

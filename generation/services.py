@@ -19,9 +19,10 @@ from game.pool.models import Category, Kind, Status, Tweet
 from game.pool.services import NewTweet, add_tweets, count_ready
 from generation import rules
 from generation.backends.base import BackendError
+from generation.loading import load_writer
 from generation.models import Batch, ModelVersion
 from generation.rules import Drop, Stock
-from generation.writing import Harvest, load_writer, write
+from generation.writing import Harvest, write
 
 MAX_TRIES = 3
 # After these a batch is tried again (SystemExit: its worker was told to stop); anything else fails it at once.

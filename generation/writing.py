@@ -7,17 +7,13 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from random import Random
 from typing import Any
 
 from game.pool.rules import fingerprint
 from generation import rules
-from generation.backends.base import Backend, Sample, Sampling
-from generation.backends.ctranslate2 import CTranslate2Backend
-from generation.folders import read_judge, read_knowledge
-from generation.judge import Judge
+from generation.backends.base import Sample, Sampling
+from generation.loading import Writer
 from generation.rules import Drop, Knowledge
 
 # Samples that are drawn between two renewals of the lease.
@@ -30,26 +26,6 @@ SPARE = 20
 SHARPNESS = 1.0
 # Writing stops short of that rather than draw more samples for each text that should pass.
 MAX_SAMPLES_PER_TEXT = 6
-
-_BACKENDS: dict[str, Callable[[Path, str], Backend]] = {"ctranslate2": CTranslate2Backend}
-
-
-@dataclass(frozen=True, slots=True)
-class Writer:
-    """A loaded model folder."""
-
-    backend: Backend
-    knowledge: Knowledge
-    judge: Judge | None = None
-
-
-def read_writer(backend: str, folder: Path, device: str) -> Writer:
-    """Load a model folder; raises UnusableModelError."""
-    return Writer(_BACKENDS[backend](folder, device), read_knowledge(folder), read_judge(folder))
-
-
-# Once a process.
-load_writer = lru_cache(maxsize=4)(read_writer)
 
 
 @dataclass(slots=True)

@@ -25,7 +25,10 @@ ALLOWED: dict[str, set[str]] = {
     "game.guards": {"game.live"},
     "game.play": {"game.pool", "game.live", "game.accounts", "game.limits"},
     "scraping": {"game.pool", "game.live", "game.limits", "game.guards", "game.database"},
-    "generation": {"game.pool"},
+    "generation": {"game.pool", "game.live", "game.limits", "game.guards", "game.database"},
+    "generation.duel": {"generation", "game.pool", "game.live", "game.limits", "game.guards", "game.database", "game.accounts"},
+    # Looks at what waits in the queues of both.
+    "generation.autoscale": {"generation", "generation.duel", "game.database"},
     # Its steps are child processes, which must not outlive it.
     "training": {"game.pool", "game.live", "game.limits", "game.guards", "game.embedded", "generation", "training.steps"},
     "training.steps": set(),

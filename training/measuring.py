@@ -17,8 +17,9 @@ from game.pool.rules import fingerprint, normalise
 from generation.backends.base import Sample, Sampling
 from generation.folders import read_knowledge
 from generation.judge import features
+from generation.loading import Writer, read_writer
 from generation.rules import RUN_BYTES, HashedSet, Knowledge, is_copied, made_up_words, run_hashes
-from generation.writing import CHUNK, Writer, read_writer, screen_all, write
+from generation.writing import CHUNK, screen_all, write
 from training.steps.files import read_json, read_texts, written_aside
 from training.steps.recipe import Recipe, StepError
 

@@ -20,6 +20,8 @@ ROLES: dict[str, frozenset[str]] = {
             "pool.add_category",
             "pool.change_category",
             "training.train_model",
+            "generation.watch_generation",
+            "duel.moderate_duel",
             "scraping.scrape_posts",
         }
     ),

@@ -43,8 +43,8 @@ class Sample:
 class Backend(Protocol):
     """A loaded model."""
 
-    def generate(self, *, count: int, sampling: Sampling) -> list[Sample]:
-        """Write `count` texts; raises BackendError."""
+    def generate(self, *, count: int, sampling: Sampling, prompt: str = "") -> list[Sample]:
+        """Write `count` texts that begin with `prompt`, which they hold; raises BackendError."""
 
     def likelihoods(self, texts: Sequence[str], *, max_tokens: int) -> list[float]:
         """Return the mean log-probability of each text's tokens and its end, in nats; raises BackendError.

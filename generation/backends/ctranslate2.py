@@ -39,13 +39,14 @@ class CTranslate2Backend:
         self.tokenizer.encode_special_tokens = True  # a text that spells a special token stays text
         self.end_id = self.tokenizer.token_to_id(self.end)
 
-    def generate(self, *, count: int, sampling: Sampling) -> list[Sample]:
-        """Write `count` texts; raises BackendError."""
+    def generate(self, *, count: int, sampling: Sampling, prompt: str = "") -> list[Sample]:
+        """Write `count` texts that begin with `prompt`, which they hold; raises BackendError."""
+        begun = self.tokenizer.encode(prompt, add_special_tokens=False)
         try:
             results = self.generator.generate_batch(
-                [[self.start]] * count,
+                [[self.start, *begun.tokens]] * count,
                 max_batch_size=min(BATCH, -(-count // self.decoders)),
-                max_length=sampling.max_tokens,
+                max_length=max(sampling.max_tokens - len(begun.ids), 1),
                 include_prompt_in_result=False,
                 return_end_token=True,
                 sampling_topk=sampling.topk,
@@ -56,7 +57,8 @@ class CTranslate2Backend:
             raise BackendError(str(error)) from error
         ids = [result.sequences_ids[0] for result in results]
         finished = [bool(each) and each[-1] == self.end_id for each in ids]
-        return [Sample(text, whole) for text, whole in zip(self.tokenizer.decode_batch(ids), finished, strict=True)]
+        texts = self.tokenizer.decode_batch([[*begun.ids, *each] for each in ids])
+        return [Sample(text, whole) for text, whole in zip(texts, finished, strict=True)]
 
     def likelihoods(self, texts: Sequence[str], *, max_tokens: int) -> list[float]:
         """Return the mean log-probability of each text's tokens and its end, in nats; raises BackendError.

@@ -17,7 +17,7 @@ Open = Callable[..., Page]
 
 
 def guess(page: Page, verdict: str = "Human") -> None:
-    """Guess once the page is complete: a button pressed before its scripts are there sends the form, which is one more page in the history."""
+    """Guess once the page is complete: an earlier click sends the form, which is one more page in the history."""
     page.wait_for_load_state()
     page.get_by_role("button", name=verdict, exact=True).click()
     expect(page.locator(".stamp")).to_be_visible()

@@ -9,8 +9,9 @@ from random import Random
 from game.pool.rules import fingerprint
 from generation.backends.base import Sample
 from generation.judge import BUCKETS, FIRST_NGRAM, Judge, features
+from generation.loading import Writer
 from generation.rules import RUN_BYTES, WORD_BYTES, Drop, HashedSet, Knowledge, LengthProfile, word_hash, words_of
-from generation.writing import CHUNK, MAX_SAMPLES_PER_TEXT, SPARE, Harvest, Writer, write
+from generation.writing import CHUNK, MAX_SAMPLES_PER_TEXT, SPARE, Harvest, write
 
 SETTINGS = {"topk": 0, "topp": 1.0, "temperature": 1.0, "max_tokens": 60}
 TEXTS = [

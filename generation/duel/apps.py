@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class DuelConfig(AppConfig):
+    name = "generation.duel"
+    label = "duel"
