@@ -17,11 +17,12 @@ from django.db.models.functions import Now
 
 from game.pool.models import Category, Kind, Status, Tweet
 from game.pool.services import NewTweet, add_tweets, count_ready
-from generation import rules
+from generation import planning
 from generation.backends.base import BackendError
 from generation.loading import load_writer
 from generation.models import Batch, ModelVersion
-from generation.rules import Drop, Stock
+from generation.planning import Stock
+from generation.rules import Drop
 from generation.writing import Harvest, write
 
 MAX_TRIES = 3
@@ -78,7 +79,7 @@ def _plan(now: datetime) -> list[int]:
     in_flight = dict(Batch.objects.filter(_UNFINISHED).values_list("model_version__category").annotate(Sum("wanted")))
     stocks = [Stock(category, ready[category][Kind.MACHINE], in_flight.get(category, 0)) for category in models]
     lacking = [stock for stock in stocks if stock.has < settings.GENERATION_READY and not _rests(models[stock.category], now)]
-    plan = rules.plan_batches(lacking, target=settings.GENERATION_READY, batch_size=settings.GENERATION_BATCH_SIZE)
+    plan = planning.plan_batches(lacking, target=settings.GENERATION_READY, batch_size=settings.GENERATION_BATCH_SIZE)
     # Two plans from one state of things would name their batches alike.
     state = Batch.objects.aggregate(last=Max("pk"))["last"] or 0
     return [
@@ -92,7 +93,7 @@ def _rests(model_version: ModelVersion, now: datetime) -> bool:
     last = model_version.batches.exclude(finished_at=None).order_by("-finished_at")[:10]
     fruitless = list(takewhile(lambda batch: not batch.kept, last))
     since = fruitless[0].finished_at if fruitless else None
-    return since is not None and now < since + rules.pause_after_failures(len(fruitless))
+    return since is not None and now < since + planning.pause_after_failures(len(fruitless))
 
 
 def create_batch(*, model_version: ModelVersion, wanted: int, key: str = "") -> Batch:
