@@ -90,6 +90,7 @@ class Completion(models.Model):
     text = models.TextField(help_text="The prompt included.")
     compound = models.FloatField(null=True, help_text="VADER's compound score, from -1 to 1; none in a language that it does not know.")
     mood = models.CharField(max_length=8, blank=True, help_text="A generation.duel.rules.Mood.")
+    unfit = models.CharField(max_length=40, blank=True, help_text="Why the pool would not take it: a generation.rules.Drop.")
     hidden = models.BooleanField(default=False, help_text="By a moderator, or by reports until one has looked.")
     tweet = models.ForeignKey(Tweet, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", help_text="In the pool's queue.")
     created_at = models.DateTimeField(db_default=Now())
