@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from csp.constants import NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
 
 from game import environment as env
 from game.embedded import addresses
@@ -118,33 +117,67 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# However long Redis is away, workers come back when it does.
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# What runs while Redis goes away is finished; done twice it changes nothing.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_TASK_ROUTES = {
-    # Hours, on machines that have torch; looking after runs is a matter of milliseconds, anywhere.
+    # The looking after, a matter of milliseconds: it must not wait behind what it looks after. Workers empty this queue first.
+    "generation.tasks.keep_pool_ready": {"queue": "clock"},
+    "generation.duel.tasks.keep_duels_going": {"queue": "clock"},
+    "training.tasks.keep_training_going": {"queue": "clock"},
+    # Hours, on machines that have torch.
     "training.tasks.run_training": {"queue": "training"},
-    "training.tasks.*": {"queue": "generation"},
+    # Somebody waits for these.
+    "generation.duel.tasks.*": {"queue": "duel"},
     "generation.tasks.*": {"queue": "generation"},
     # Hours of waiting for other people's servers: threads of a process of their own.
     # The looking after too, which would wait behind batches elsewhere: who else could do what it finds?
     "scraping.tasks.*": {"queue": "scraping"},
 }
-CELERY_TASK_SOFT_TIME_LIMIT = 240
-CELERY_TASK_TIME_LIMIT = 300
+# A task that takes longer is told to end, and a little later killed with its process.
+CELERY_TASK_SOFT_TIME_LIMIT = env.whole("TASK_SOFT_LIMIT_SECONDS", 240, minimum=1, maximum=86_400)
+CELERY_TASK_TIME_LIMIT = env.whole("TASK_LIMIT_SECONDS", 300, minimum=1, maximum=86_400)
 # After so long Redis hands a task that nobody acknowledged to another worker.
-VISIBILITY_TIMEOUT = 600
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": VISIBILITY_TIMEOUT, "global_keyprefix": "birdorbot."}
-if not CELERY_TASK_SOFT_TIME_LIMIT < CELERY_TASK_TIME_LIMIT < VISIBILITY_TIMEOUT:
-    raise ImproperlyConfigured("Celery needs: soft time limit < time limit < visibility timeout.")
+VISIBILITY_TIMEOUT = env.whole("TASK_VISIBILITY_SECONDS", 600, minimum=1, maximum=86_400)
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": VISIBILITY_TIMEOUT,
+    "global_keyprefix": "birdorbot.",
+    # In the order in which a worker names its queues: -Q clock,duel,generation.
+    "queue_order_strategy": "priority",
+    # A server that went away without a word is noticed.
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+}
+if not CELERY_TASK_SOFT_TIME_LIMIT < CELERY_TASK_TIME_LIMIT:
+    raise env.refuse("TASK_SOFT_LIMIT_SECONDS", CELERY_TASK_SOFT_TIME_LIMIT, f"less than TASK_LIMIT_SECONDS ({CELERY_TASK_TIME_LIMIT})")
+if not CELERY_TASK_TIME_LIMIT < VISIBILITY_TIMEOUT:
+    raise env.refuse("TASK_LIMIT_SECONDS", CELERY_TASK_TIME_LIMIT, f"less than TASK_VISIBILITY_SECONDS ({VISIBILITY_TIMEOUT})")
 
 # --- Generation ----------------------------------------------------------------------------
 # Approved machine tweets per category that nobody has been dealt yet; a round takes up to ten.
 GENERATION_READY = env.whole("GENERATION_READY", 300, minimum=10)
+# More where more is played: what the last hour used up, so many times over, but never more than that.
+GENERATION_HOURS_AHEAD = env.seconds("GENERATION_HOURS_AHEAD", 2.0, maximum=168)
+GENERATION_READY_AT_MOST = env.whole("GENERATION_READY_AT_MOST", 5_000, minimum=10)
 # Tweets that one batch asks for.
 GENERATION_BATCH_SIZE = env.whole("GENERATION_BATCH_SIZE", 100, minimum=1, maximum=10_000)
 # A batch whose worker has not renewed its lease for so long is given to another.
 GENERATION_LEASE_SECONDS = env.whole("GENERATION_LEASE_SECONDS", 60, minimum=2, maximum=86_400)
 GENERATION_CHECK_SECONDS = env.seconds("GENERATION_CHECK_SECONDS", 5.0, maximum=86_400)
-GENERATION_DEVICE = env.choice("GENERATION_DEVICE", "auto", "cpu", "cuda")
+GENERATION_DEVICE = env.device("GENERATION_DEVICE", "auto")
+# A worker that is told to stop finishes its batch, or after so long gives it back.
+GENERATION_STOP_SECONDS = env.seconds("GENERATION_STOP_SECONDS", 2.0, maximum=3_600)
+# Models that a worker keeps in memory; the one that was used longest ago makes room for another.
+GENERATION_MODELS = env.whole("GENERATION_MODELS", 8, minimum=1, maximum=1000)
+# Of the servers that run models of the `http` backend.
+GENERATION_HTTP_KEY = env.text("GENERATION_HTTP_KEY", "")
+GENERATION_HTTP_SECONDS = env.seconds("GENERATION_HTTP_SECONDS", 30.0, maximum=3600)
+
+# --- The duel ------------------------------------------------------------------------------
+# Prompts that may wait for an answer at once; over it visitors are offered known ones.
+DUEL_WAITING = env.whole("DUEL_WAITING", 100, minimum=1)
 
 # --- Training ------------------------------------------------------------------------------
 # A run whose worker has not renewed its lease for so long is given to another, which goes on from the last checkpoint.
@@ -175,6 +208,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "generation.tasks.keep_pool_ready",
         "schedule": timedelta(seconds=GENERATION_CHECK_SECONDS),
         # While a worker is busy or away, one check waits in the queue and not a heap of them.
+        "options": {"expires": GENERATION_CHECK_SECONDS},
+    },
+    "keep-duels-going": {
+        "task": "generation.duel.tasks.keep_duels_going",
+        "schedule": timedelta(seconds=GENERATION_CHECK_SECONDS),
         "options": {"expires": GENERATION_CHECK_SECONDS},
     },
     "keep-training-going": {
@@ -221,8 +259,12 @@ RATE_START = env.rate("RATE_START", "120/m")
 RATE_GUESS = env.rate("RATE_GUESS", "40/s")
 RATE_SIGN_IN = env.rate("RATE_SIGN_IN", "10/m")
 RATE_SIGN_UP = env.rate("RATE_SIGN_UP", "60/m")
+RATE_DUEL = env.rate("RATE_DUEL", "300/m")
+# New prompts, by visitor: a class behind one address is many, once they have played.
+RATE_DUEL_NEW = env.rate("RATE_DUEL_NEW", "30/m")
 RATE_TRAINING = env.rate("RATE_TRAINING", "60/m")
 RATE_SCRAPING = env.rate("RATE_SCRAPING", "60/m")
+RATE_GENERATION = env.rate("RATE_GENERATION", "60/m")
 
 # --- Import --------------------------------------------------------------------------------
 # What becomes of a post that ends in a link: "drop" it, or "strip" the link.
