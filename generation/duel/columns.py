@@ -19,6 +19,7 @@ from generation.duel.rules import mood_of
 from generation.duel.writing import Answers, complete
 from generation.loading import load_writer
 from generation.models import ModelVersion
+from generation.workers import here
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ def complete_column(*, column_id: int) -> Column | None:
     """
     # Not by a join: see claim_job.
     asked = Column.objects.filter(model_version__in=ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE))
-    claim = claim_job(asked, pk=column_id, pause=PAUSE, started_at=Now())
+    claim = claim_job(asked, pk=column_id, pause=PAUSE, started_at=Now(), worker=here())
     if claim is None:
         return None
     column = Column.objects.select_related("prompt", "model_version__category").get(pk=column_id)

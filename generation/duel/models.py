@@ -65,6 +65,7 @@ class Column(models.Model):
     made = models.PositiveIntegerField(default=0)
     dropped = models.JSONField(default=dict, blank=True, help_text="How many samples were dropped, by reason.")
     error = models.TextField(blank=True)
+    worker = models.CharField(max_length=120, blank=True, help_text="Who claimed it last: the name of a generation.Worker.")
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
