@@ -28,25 +28,17 @@ def client_address(group: str, request: HttpRequest) -> str:
     return request.META.get("REMOTE_ADDR") or "unix"
 
 
-def seconds_to_wait(request: HttpRequest, setting: str, key: Callable[[str, HttpRequest], str] = client_address) -> int:
-    """Count this request against settings.<setting>; return how long whom `key` names must wait for the next, 0 if not at all."""
+def refuse_too_many(request: HttpRequest, setting: str, key: Callable[[str, HttpRequest], str] = client_address) -> HttpResponse | None:
+    """Count this request against settings.<setting>; return the 429 answer if whom `key` names, its address, is over it."""
     try:
         usage = get_usage(request, group=setting, key=key, rate=getattr(settings, setting), increment=True)
     except (RedisError, OSError) as error:
         # A game that can't count is better than no game.
         logger.warning("%s is not enforced: Redis is away (%s).", setting, error)
-        return 0
-    return max(1, usage["time_left"]) if usage and usage["should_limit"] else 0
-
-
-def refuse_too_many(request: HttpRequest, setting: str) -> HttpResponse | None:
-    """Count this request against settings.<setting>; return the 429 answer if its address is over it."""
-    retry = seconds_to_wait(request, setting)
-    return too_many(request, retry) if retry else None
-
-
-def too_many(request: HttpRequest, retry: int) -> HttpResponse:
-    """Answer 429, and in how many seconds to try again."""
+        return None
+    if not usage or not usage["should_limit"]:
+        return None
+    retry = max(1, usage["time_left"])
     response = render(request, "429.html", {"retry": retry}, status=429)
     response.headers["Retry-After"] = str(retry)
     return response

@@ -6,7 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 
-from game.pool.rules import fingerprint, has_link, has_markup, is_manual_retweet, normalise
+from game.pool.near import NEAR, similarity
+from game.pool.personal import personal_data
+from game.pool.rules import has_link, has_markup, is_manual_retweet, normalise
+from game.pool.unsafe import unsafe_words
 
 MAX_CHARACTERS = 100
 MAX_WORDS = 20
@@ -74,6 +77,8 @@ _REFUSALS: tuple[tuple[Callable[[str], object], str], ...] = (
     (_is_reply, "The models write no replies and no retweets: begin with a word, not with a name."),
     (has_link, "No links, please: the models never read one. Begin with words."),
     (has_markup, "No HTML, please: begin with words."),
+    (personal_data, "There seems to be somebody's address or number in it: leave it out."),
+    (unsafe_words, "There is a word in it that does not belong in a class: say it another way."),
 )
 
 
@@ -122,6 +127,11 @@ _ABBREVIATIONS = frozenset(
 _SENTENCE_END = re.compile(r"([\w.]*)([.!?]+[\"')\]]*)(?=\s|$)")
 
 
+def breaks_off(text: str) -> bool:
+    """Say whether `text` ends where something must follow: the corpora have tweets whose link is gone."""
+    return text.endswith((":", ",", ";", "-", "&", "("))
+
+
 def cut_to_last_sentence(text: str, *, prompt: str) -> str:
     """Return `text` up to the end of its last whole sentence; nothing if that leaves no word beyond `prompt`."""
     for end in reversed(list(_SENTENCE_END.finditer(text))):
@@ -138,8 +148,13 @@ def adds_a_word(text: str, *, prompt: str) -> bool:
 
 
 def distinct(texts: Iterable[str], *, prompt: str) -> list[str]:
-    """Return the texts, in their order, without those that say what an earlier one says."""
-    kept: dict[bytes, str] = {}
+    """Return the texts, in their order, without those that say nearly what an earlier one says.
+
+    The prompt, which all begin with, does not count.
+    """
+    kept: list[str] = []
     for text in texts:
-        kept.setdefault(fingerprint(text), text)
-    return list(kept.values())
+        own = text[len(prompt) :]
+        if all(similarity(own, other[len(prompt) :]) < NEAR for other in kept):
+            kept.append(text)
+    return kept

@@ -19,7 +19,9 @@ _READ_DUEL = """
     SELECT p.id, p.token, p.text, p.key, p.status, p.visits, (
            SELECT json_agg(json_build_object(
                       'pk', col.id, 'state', col.state, 'tries', col.tries, 'model', model.name || ' v' || model.version,
-                      'category', category.name, 'slug', category.slug,
+                      'category', category.name, 'slug', category.slug, 'language', category.language,
+                      'ahead', CASE WHEN col.state = 'pending' THEN (
+                          SELECT count(*) FROM duel_column other WHERE other.state IN ('pending', 'running') AND other.id < col.id) END,
                       'waiting_seconds', extract(epoch FROM coalesce(col.finished_at, now()) - col.created_at)::int,
                       'completions', coalesce((
                           SELECT json_agg(json_build_object('token', one.token, 'text', one.text, 'mood', one.mood,
@@ -40,10 +42,10 @@ _AGAIN = "This model broke off and is being asked again."
 def read_duel(token: str) -> dict[str, Any] | None:
     """Return all that a prompt's page shows, read in one query; None if there is no such prompt.
 
-    {"prompt": Prompt, "done": bool, "columns": [{"pk", "model", "category", "slug", "state", "tries", "waiting_seconds", "error", "mood",
-    "shares", "main": [completion…], "rest": [completion…]}]}: `main` are those in the mood of most, the best first, and all where no mood
-    is known; a completion is {"token", "text", "mood", "compound", "sent", "sendable"}.
-    `waiting_seconds` stand still once a column is done.
+    {"prompt": Prompt, "done": bool, "columns": [{"pk", "model", "category", "slug", "language", "state", "tries", "ahead",
+    "waiting_seconds", "error", "mood", "shares", "main": [completion…], "rest": [completion…]}]}: `main` are those in the mood of
+    most, the best first, and all where no mood is known; a completion is {"token", "text", "mood", "compound", "sent", "sendable"}.
+    `waiting_seconds` stand still once a column is done; `ahead` counts the answers that a waiting one waits for.
     """
     with connection.cursor() as cursor:
         cursor.execute(_READ_DUEL, [token])
@@ -86,12 +88,6 @@ def known_prompts(limit: int) -> list[Prompt]:
     """Return approved prompts that somebody has answered, the most visited first."""
     answered = Column.objects.filter(state=Column.State.DONE).values("prompt")
     return list(Prompt.objects.filter(status=Prompt.Status.APPROVED, pk__in=answered).order_by("-visits")[:limit])
-
-
-def read_completion(token: str) -> Completion | None:
-    """Return a completion with its prompt, model and category, for the page that a shared link leads to; None if it is hidden."""
-    completions = Completion.objects.select_related("column__prompt", "column__model_version__category")
-    return completions.filter(token=token, hidden=False).first()
 
 
 def prompts_to_decide() -> list[Prompt]:

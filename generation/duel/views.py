@@ -17,6 +17,7 @@ from game.limits import limited, refuse_too_many
 from generation.duel import selectors
 from generation.duel.columns import DUEL
 from generation.duel.forms import ReportForm
+from generation.duel.limits import visitor
 from generation.duel.models import Completion, Prompt
 from generation.duel.rules import BadPrompt
 from generation.duel.services import Crowded, NotSendable, TooMany, ask, report_completion, send_to_pool, visit
@@ -37,7 +38,7 @@ def front(request: HttpRequest) -> HttpResponse:
     refusals: list[HttpResponse] = []
 
     def may_ask_new() -> bool:
-        refusals.extend(filter(None, [refuse_too_many(request, "RATE_DUEL_NEW")]))
+        refusals.extend(filter(None, [refuse_too_many(request, "RATE_DUEL_NEW", visitor)]))
         return not refusals
 
     try:

@@ -8,7 +8,7 @@ from typing import Any
 from game.pool.rules import normalise
 from generation import rules
 from generation.backends.base import Sample, Sampling
-from generation.duel.rules import KEPT, MAX_SAMPLES, SAMPLES, adds_a_word, cut_to_last_sentence, distinct
+from generation.duel.rules import KEPT, MAX_SAMPLES, SAMPLES, adds_a_word, breaks_off, cut_to_last_sentence, distinct
 from generation.loading import Writer
 from generation.rules import Drop, HashedSet, Knowledge, run_hashes, word_hash, words_of
 
@@ -87,7 +87,7 @@ def forgive_prompt(knowledge: Knowledge, prompt: str) -> Knowledge:
 def screen_completion(sample: Sample, *, prompt: str, language: str, knowledge: Knowledge) -> str | Drop:
     """Return what a page shows of a sample, which passes the pool's screen too, or the reason why it is dropped."""
     text = normalise(sample.text)
-    if not sample.finished:
+    if not sample.finished or breaks_off(text):
         text = cut_to_last_sentence(text, prompt=prompt)
     if not text or not adds_a_word(text, prompt=prompt):
         return Drop.INCOMPLETE
