@@ -43,9 +43,11 @@ INSTALLED_APPS = [
     "game.pool",
     "game.live",
     "game.play",
+    "game.moderation",
     "scraping",
     "generation",
     "generation.duel",
+    "generation.autoscale",
     "training",
 ]
 
@@ -178,6 +180,22 @@ GENERATION_HTTP_SECONDS = env.seconds("GENERATION_HTTP_SECONDS", 30.0, maximum=3
 # --- The duel ------------------------------------------------------------------------------
 # Prompts that may wait for an answer at once; over it visitors are offered known ones.
 DUEL_WAITING = env.whole("DUEL_WAITING", 100, minimum=1)
+
+# --- The machine of a generation worker, which `manage.py autoscale` starts and stops -------
+AUTOSCALE_DRIVER = env.choice("AUTOSCALE_DRIVER", "none", "ec2", "command")
+# Celery's name of the worker on it; * stands for anything.
+AUTOSCALE_WORKER = env.matching("AUTOSCALE_WORKER", "gpu@*", r"[\w.*-]+@[\w.*-]+", use="a worker's name, as in gpu@*")
+AUTOSCALE_AFTER_SECONDS = env.seconds("AUTOSCALE_AFTER_SECONDS", 60.0, maximum=86_400)
+AUTOSCALE_IDLE_MINUTES = env.seconds("AUTOSCALE_IDLE_MINUTES", 15.0, maximum=1440)
+AUTOSCALE_CHECK_SECONDS = env.seconds("AUTOSCALE_CHECK_SECONDS", 10.0, maximum=3600)
+AUTOSCALE_EC2_INSTANCE = env.matching("AUTOSCALE_EC2_INSTANCE", "", r"i-[0-9a-f]{8,17}", use="an instance's id, as in i-0123456789abcdef0")
+AUTOSCALE_EC2_REGION = env.matching("AUTOSCALE_EC2_REGION", "", r"[a-z]+(-[a-z]+)+-[0-9]+", use="a region, as in eu-central-1")
+# Another endpoint than Amazon's own of that region.
+AUTOSCALE_EC2_URL = env.address("AUTOSCALE_EC2_URL", "")
+AUTOSCALE_START = env.command("AUTOSCALE_START")
+AUTOSCALE_STOP = env.command("AUTOSCALE_STOP")
+# Optional: exits with 0 if the machine runs, with 1 or 3 if it does not.
+AUTOSCALE_STATE = env.command("AUTOSCALE_STATE")
 
 # --- Training ------------------------------------------------------------------------------
 # A run whose worker has not renewed its lease for so long is given to another, which goes on from the last checkpoint.

@@ -19,6 +19,7 @@ ROLES: dict[str, frozenset[str]] = {
             "pool.view_category",
             "pool.add_category",
             "pool.change_category",
+            "moderation.take_down",
             "training.train_model",
             "generation.watch_generation",
             "duel.moderate_duel",

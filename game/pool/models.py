@@ -30,6 +30,16 @@ class Category(models.Model):
     description = models.CharField(max_length=200, blank=True)
     language = models.CharField(max_length=8, default="en", help_text="ISO 639-1 code; posts surely in another language are dropped.")
     active = models.BooleanField(default=True, help_text="Shown to players.")
+    color = models.CharField(
+        max_length=12, blank=True, db_default="", help_text="The name of its colour among those that the look knows; none: plain."
+    )
+    approves_clean = models.BooleanField(
+        default=True, db_default=True, help_text="Machine tweets without a flag are approved by themselves."
+    )
+    rejects = models.JSONField(
+        default=list, db_default=[], blank=True, help_text="Flags (of TweetFlag) with which a tweet is rejected by itself."
+    )
+    double_share = models.FloatField(default=0.0, db_default=0.0, help_text="Share of its tweets that two people decide on, blind: 0 to 1.")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -78,6 +88,7 @@ class Tweet(models.Model):
     facts = models.JSONField(default=dict, blank=True, help_text="Shown after the reveal: likes, shares, link, source; model, sampling.")
     first_dealt_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
+    checked_at = models.DateTimeField(null=True, blank=True, help_text="When it was looked through for flags.")
 
     class Meta:
         permissions = [("moderate_tweet", "Can approve, reject and withdraw tweets")]
@@ -100,14 +111,62 @@ class Tweet(models.Model):
             ),
             # Few, and looked for among all: which models have learned from them?
             models.Index(fields=["author"], condition=models.Q(status=Status.WITHDRAWN), name="tweet_withdrawn"),
+            # The queue, the oldest first.
+            models.Index(fields=["category", "id"], condition=models.Q(status=Status.PENDING), name="tweet_pending"),
+            models.Index(fields=["category", "id"], condition=models.Q(checked_at__isnull=True), name="tweet_unchecked"),
         ]
 
     def __str__(self) -> str:
         return self.text[:60]
 
 
+class TweetFlag(models.Model):
+    """Something about a tweet that whoever decides on it should know."""
+
+    class Flag(models.TextChoices):
+        NEAR = "near", "near-duplicate"
+        COPIED = "copied", "copied from training"
+        UNSAFE = "unsafe", "unsafe word"
+        PERSONAL = "personal", "personal data"
+        EASY = "easy", "too easy"
+        REPORTED = "reported", "reported by players"
+        OPINION = "opinion", "second opinion wanted"
+
+    tweet = models.ForeignKey(Tweet, on_delete=models.CASCADE, related_name="flags", db_index=False)
+    flag = models.CharField(max_length=8, choices=Flag)
+    detail = models.CharField(max_length=200, blank=True, help_text="Which word, what kind of data, how many reports.")
+    other = models.ForeignKey(
+        Tweet, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", help_text="What it is too near to."
+    )
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+", help_text="Nobody: a rule."
+    )
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tweet", "flag"], name="flag_once_per_tweet")]
+        indexes = [models.Index(fields=["flag", "tweet"], name="flagged_tweets")]
+
+    def __str__(self) -> str:
+        return f"{self.get_flag_display()} {self.detail}".strip()
+
+
+class BulkAction(models.Model):
+    """One decision on many tweets at once. Append-only: undoing the whole is one more."""
+
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    filters = models.JSONField(default=dict, help_text="What chose the tweets, as the page's address spells it.")
+    after = models.CharField(max_length=9, choices=Status, blank=True, help_text="Nothing: each went back to what it was.")
+    reason = models.CharField(max_length=200, blank=True)
+    undoes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, blank=True, related_name="undone_by")
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-id"]
+
+
 class ModerationEvent(models.Model):
-    """One change of a tweet's status. Append-only: undoing is one more event."""
+    """One change of a tweet's status. Append-only, which a trigger sees to: undoing is one more event."""
 
     tweet = models.ForeignKey(Tweet, on_delete=models.PROTECT, related_name="moderation_events")
     by = models.ForeignKey(
@@ -116,6 +175,22 @@ class ModerationEvent(models.Model):
     before = models.CharField(max_length=9, choices=Status)
     after = models.CharField(max_length=9, choices=Status)
     reason = models.CharField(max_length=200, blank=True)
+    bulk = models.ForeignKey(BulkAction, on_delete=models.PROTECT, null=True, blank=True, related_name="events", db_index=False)
+    undoes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, blank=True, related_name="undone_by")
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["bulk"], condition=models.Q(bulk__isnull=False), name="events_of_bulk")]
+
+
+class CategoryEvent(models.Model):
+    """One change of a category. Append-only."""
+
+    category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="events")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    before = models.JSONField(default=dict, help_text="The fields that changed, as they were; nothing for a new one.")
+    after = models.JSONField(default=dict)
     at = models.DateTimeField(db_default=Now())
 
     class Meta:
