@@ -5,8 +5,9 @@ import tomllib
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
+from string import ascii_lowercase
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
@@ -22,6 +23,7 @@ _FORMS = {
     "phrase": "{begin}{}{end}",
     "lowercase": "{begin}{}{ending}{end}",
 }
+_RUN = re.compile(r"([a-z])\1+")
 _BEGIN, _END = r"(?<![^\W_])", r"(?![^\W_])"
 
 
@@ -52,14 +54,14 @@ def _typed_for(letter: str) -> str:
 
 
 def _alarms(word: str) -> Iterator[str]:
-    """Yield strings of which every disguise of a word that `_expression` finds holds at least one, letters in threes aside."""
+    """Yield strings of which nearly every disguise of a word that `_expression` finds holds one, letters in threes aside."""
     if not word.isalpha():
         yield word
         return
     yield from map("".join, product(*map(_typed_for, word)))
     yield from (word[:place] + word[place] + word[place:] for place in range(len(word)) if word[place] in _VOWELS)
     yield from (word[:place] + mark + word[place:] for place in range(1, len(word)) for mark in _MARKS)
-    yield from (mark.join(word[:4]) for mark in f"{_MARKS} ")
+    yield from (mark.join(word[:4]) for mark in f"{_MARKS} " if len(word) > 3)
 
 
 _WORDS = [each for each in _read_words() if each[0] != "harmless"]
@@ -67,17 +69,23 @@ _HARMLESS = [word for form, word in _read_words() if form == "harmless"]
 
 
 def _map_alarms() -> dict[str, list[int]]:
-    """Return by alarm the places in _WORDS of the words that it may be one of."""
-    alarms: dict[str, list[int]] = {}
+    """Return by alarm the places in _WORDS of the words that it may be one of: none for letters in threes."""
+    alarms: dict[str, list[int]] = {3 * letter: [] for letter in ascii_lowercase}
     for place, (_, word) in enumerate(_WORDS):
-        for alarm in {*_alarms(word), *(3 * letter for letter in word if letter.isalpha())}:
+        for alarm in set(_alarms(word)):
             alarms.setdefault(alarm, []).append(place)
     return alarms
 
 
+# Without any letter twice in a row: for texts that hold one in threes.
+_ONCE = [_RUN.sub(r"\1", word) for _, word in _WORDS]
 _PLACES = list(_map_alarms().items())
 # Nearly all texts hold none of these, which takes less than a microsecond to see.
 _ALARM = AhoCorasick([alarm for alarm, _ in _PLACES], implementation=Implementation.DFA)
+
+
+def _hear(small: str) -> list[list[int]]:
+    return [_PLACES[alarm][1] for alarm, _, _ in _ALARM.find_matches_as_indexes(small, overlapping=True)]
 
 
 @cache
@@ -95,12 +103,13 @@ def unsafe_words(text: str) -> list[str]:
     """Return the words of unsafe_words.toml that `text` holds, in whatever disguise, in the order of that file."""
     if not text.isascii():
         text = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
-    alarms = _ALARM.find_matches_as_indexes(text.lower(), overlapping=True)
-    if not alarms:
+    small = text.lower()
+    if not (alarms := _hear(small)):
         return []
-    places = sorted({place for alarm, _, _ in alarms for place in _PLACES[alarm][1]})
-    return _find(places, _harmless().sub(" ", text)) if _find(places, text) else []
-
-
-def _find(places: list[int], text: str) -> list[str]:
+    if not all(alarms):
+        once = _RUN.sub(r"\1", small)
+        alarms.append([place for place, word in enumerate(_ONCE) if word in once])
+    if any(word in small for word in _HARMLESS):
+        text = _harmless().sub(" ", text)
+    places = sorted(set(chain.from_iterable(alarms)))
     return [_WORDS[place][1] for place in places if _compiled(place).search(text)]
