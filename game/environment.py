@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,6 +45,14 @@ def choice(name: str, default: str, *others: str) -> str:
     return value
 
 
+def device(name: str, default: str) -> str:
+    """Return what a model runs on: auto, cpu, cuda, or one of several GPUs."""
+    value = text(name, default)
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,2})?", value):
+        raise refuse(name, value, "auto, cpu, cuda, or one GPU of several, as in cuda:1")
+    return value
+
+
 def flag(name: str, default: bool) -> bool:
     """Return a yes or a no."""
     value = text(name, str(default))
@@ -61,7 +70,7 @@ def whole(name: str, default: int, *, minimum: int, maximum: int = 1_000_000) ->
 
 
 def seconds(name: str, default: float, *, maximum: int) -> float:
-    """Return a time above 0."""
+    """Return a number above 0, of seconds if not of something else."""
     value = text(name, str(default))
     try:
         number = float(value)
@@ -104,6 +113,28 @@ def origins(name: str) -> list[str]:
         if not ORIGIN.fullmatch(origin):
             raise refuse(name, origin, "a scheme and a host, as in https://play.example.org")
     return found
+
+
+def matching(name: str, default: str, pattern: str, *, use: str) -> str:
+    """Return a text of a form, which `use` describes to people; `default` may be empty."""
+    value = text(name, default)
+    if value and not re.fullmatch(pattern, value):
+        raise refuse(name, value, use)
+    return value
+
+
+def command(name: str) -> list[str]:
+    """Return the words of a command that no shell will read; none by default. No error repeats it: it may hold a password."""
+    value = text(name, "")
+    try:
+        operators = {word for word in shlex.shlex(value, posix=True, punctuation_chars=True) if not word.strip("();<>|&")}
+        words = shlex.split(value)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} has a quotation mark too many: close it.") from None
+    if operators:
+        found = min(operators)
+        raise ImproperlyConfigured(f"{name} has a {found}, which needs a shell: write sh -c '…' around the whole.")
+    return words
 
 
 def address(name: str, default: str) -> str:

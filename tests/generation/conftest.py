@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from game.pool.models import Category
-from generation import services, versions
+from generation import batches, versions
 from generation.models import Batch, ModelVersion
 from generation.versions import STARTER
 
@@ -49,4 +49,4 @@ def model(register: Callable[..., ModelVersion]) -> ModelVersion:
 
 @pytest.fixture
 def batch(model: ModelVersion) -> Batch:
-    return services.create_batch(model_version=model, wanted=20)
+    return batches.create_batch(model_version=model, wanted=20)

@@ -17,11 +17,13 @@ from django.utils import timezone
 from game.pool.models import Category, Kind, Status, Tweet
 from game.pool.rules import fingerprint
 from game.pool.services import NewTweet, add_tweets, get_author, moderate_tweets
-from generation import services, versions
+from generation import batches, versions
 from generation.backends.base import UnusableModelError
+from generation.batches import create_batch, run_batch
+from generation.claims import LostClaimError
 from generation.models import Batch, Corpus, CorpusEntry, ModelEvent, ModelVersion
 from generation.rules import learned
-from generation.services import LostClaimError, create_batch, keep_pool_ready, run_batch
+from generation.services import keep_pool_ready
 from generation.versions import PromotionError, model_before, promote_model, register_model, retire_model, roll_back, stale_models
 from tests.generation.conftest import copy_model
 
@@ -122,14 +124,14 @@ def test_events_can_be_neither_changed_nor_removed(model: ModelVersion, statemen
 def test_batches_of_a_replaced_model_write_nothing(register: Register, category: Category, monkeypatch: pytest.MonkeyPatch) -> None:
     first = register()
     waiting, running = create_batch(model_version=first, wanted=5), create_batch(model_version=first, wanted=5)
-    store = services._store
+    store = batches._store
 
     def promote_meanwhile(*args: object) -> None:
         register(version=2)
         store(*args)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(services, "_store", promote_meanwhile)
+        patch.setattr(batches, "_store", promote_meanwhile)
         with pytest.raises(LostClaimError):
             run_batch(batch_id=running.pk, now=NOW)
     assert run_batch(batch_id=waiting.pk, now=NOW) is None

@@ -10,8 +10,9 @@ from tqdm import tqdm
 
 from game.pool.models import Category
 from generation.backends.base import BackendError, UnusableModelError
+from generation.batches import create_batch, run_batch
+from generation.claims import LostClaimError
 from generation.models import Batch, ModelVersion
-from generation.services import LostClaimError, create_batch, run_batch
 
 
 class Command(BaseCommand):
