@@ -1,11 +1,11 @@
 """What a model's folder says about itself: its card, and what it knows of the tweets it learned from."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from generation.backends.base import Sampling, UnusableModelError
+from generation.backends.base import Sampling, Tokens, UnusableModelError
 from generation.judge import Judge
 from generation.rules import RUN_BYTES, WORD_BYTES, HashedSet, Knowledge, LengthProfile
 
@@ -21,6 +21,8 @@ class Card:
     recipe: dict[str, Any]
     scores: dict[str, Any]
     sampling: dict[str, Any]
+    # How a server that runs the model reads where texts begin and end.
+    served: Tokens = field(default_factory=Tokens)
 
 
 def read_card(folder: Path) -> Card:
@@ -28,7 +30,8 @@ def read_card(folder: Path) -> Card:
     try:
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
         Sampling.of(card["sampling"])
-        return Card(**{name: card[name] for name in Card.__slots__})
+        served = Tokens(**card.get("served", {}))
+        return Card(**{name: card[name] for name in Card.__slots__ if name != "served"}, served=served)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unusable(folder / "card.json", error) from error
 

@@ -5,13 +5,38 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from generation.backends.base import Backend
-from generation.backends.ctranslate2 import CTranslate2Backend
-from generation.folders import read_judge, read_knowledge
+from django.conf import settings
+
+from generation.backends.base import Backend, UnusableModelError
+from generation.backends.ctranslate2 import CTranslate2Backend, check_export
+from generation.backends.http import HttpBackend, check_served
+from generation.backends.transformers import TransformersBackend, check_checkpoint
+from generation.folders import read_card, read_judge, read_knowledge
 from generation.judge import Judge
+from generation.models import ModelVersion
 from generation.rules import Knowledge
 
-_BACKENDS: dict[str, Callable[[Path, str], Backend]] = {"ctranslate2": CTranslate2Backend}
+# None of their modules imports the library that it needs before a model is loaded.
+_LOCAL: dict[str, Callable[[Path, str], Backend]] = {
+    ModelVersion.Backend.CTRANSLATE2: CTranslate2Backend,
+    ModelVersion.Backend.TRANSFORMERS: TransformersBackend,
+}
+_NEEDED: dict[str, Callable[[Path], None]] = {
+    ModelVersion.Backend.CTRANSLATE2: check_export,
+    ModelVersion.Backend.TRANSFORMERS: check_checkpoint,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """What runs a model: a backend of this process, or `http` and the server that it asks."""
+
+    backend: str = ModelVersion.Backend.CTRANSLATE2
+    server: str = ""
+    served_as: str = ""
+
+
+BY_CTRANSLATE2 = Runs()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +48,37 @@ class Writer:
     judge: Judge | None = None
 
 
-def read_writer(backend: str, folder: Path, device: str) -> Writer:
+def load_writer(model_version: ModelVersion) -> Writer:
+    """Load a model version, once a process while it is among the last GENERATION_MODELS in use; raises UnusableModelError.
+
+    A version's folder does not change: what is promoted is another version, and loaded when its first batch comes.
+    """
+    model = model_version
+    return _load(model.pk, Runs(model.backend, model.server, model.served_as), model.folder, settings.GENERATION_DEVICE)
+
+
+@lru_cache(maxsize=settings.GENERATION_MODELS)
+def _load(_pk: int, runs: Runs, folder: Path, device: str) -> Writer:
+    return read_writer(folder, device, runs)
+
+
+def read_writer(folder: Path, device: str, runs: Runs = BY_CTRANSLATE2) -> Writer:
     """Load a model folder; raises UnusableModelError."""
-    return Writer(_BACKENDS[backend](folder, device), read_knowledge(folder), read_judge(folder))
+    backend: Backend
+    if runs.backend == ModelVersion.Backend.HTTP:
+        backend = HttpBackend(runs.server, runs.served_as, read_card(folder).served)
+    else:
+        backend = _LOCAL[runs.backend](folder, device)
+    return Writer(backend, read_knowledge(folder), read_judge(folder))
 
 
-# Once a process.
-load_writer = lru_cache(maxsize=4)(read_writer)
+def check_runnable(folder: Path, runs: Runs) -> None:
+    """Look for what is missing without loading a model; raises UnusableModelError."""
+    if runs.backend == ModelVersion.Backend.HTTP:
+        check_served(runs.server, runs.served_as)
+    elif runs.server or runs.served_as:
+        raise UnusableModelError(f"A server is for the backend http, not for {runs.backend}.")
+    else:
+        _NEEDED[runs.backend](folder)
+    read_knowledge(folder)
+    read_judge(folder)

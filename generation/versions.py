@@ -3,7 +3,7 @@
 import hashlib
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from django.conf import settings
@@ -15,6 +15,7 @@ from game.pool.services import get_author
 from generation import rules
 from generation.backends.base import UnusableModelError
 from generation.folders import read_card, read_learned
+from generation.loading import BY_CTRANSLATE2, Runs, check_runnable
 from generation.models import Batch, Corpus, ModelEvent, ModelVersion
 
 STARTER = Path(__file__).parent / "starter"
@@ -46,14 +47,16 @@ def register_starter_models() -> list[ModelVersion]:
     return models
 
 
-def register_model(*, category: Category, folder: Path, base: Path | None = None) -> ModelVersion:
+def register_model(*, category: Category, folder: Path, base: Path | None = None, runs: Runs = BY_CTRANSLATE2) -> ModelVersion:
     """Register the model in `folder` as a candidate to write for `category`, unless that version is registered already.
 
-    `base` is the folder of what it was fine-tuned from: what that learned, this one learned. Raises UnusableModelError.
+    `base` is the folder of what it was fine-tuned from: what that learned, this one learned. Of a version that is known, only the
+    server that runs it may change. Raises UnusableModelError.
     """
     card = read_card(folder)
     if card.category != category.slug:
         raise UnusableModelError(f"{folder} is a model of {card.category}, not of {category.slug}.")
+    check_runnable(folder, runs)
     label = f"{card.name} v{card.version}"
     with transaction.atomic():
         Category.objects.select_for_update().get(pk=category.pk)
@@ -68,7 +71,13 @@ def register_model(*, category: Category, folder: Path, base: Path | None = None
             recipe=card.recipe,
             scores=card.scores,
             sampling=card.sampling,
+            **asdict(runs),
         )
+        if model.backend != runs.backend:
+            raise UnusableModelError(f"{model} is registered already, with the backend {model.backend}: give the card another version.")
+        if Runs(model.backend, model.server, model.served_as) != runs:
+            model.server, model.served_as = runs.server, runs.served_as
+            model.save(update_fields=["server", "served_as"])
         if not model.corpora.exists():
             corpora = [_keep_corpus(folder, f"train split of {category.slug}")]
             if base:

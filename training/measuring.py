@@ -177,7 +177,7 @@ def _share(found: Iterable[bool]) -> float:
 
 
 def _load(recipe: Recipe) -> Writer:
-    return read_writer("ctranslate2", Path(recipe.out) / "model", recipe.device)
+    return read_writer(Path(recipe.out) / "model", recipe.device)
 
 
 def _language(corpus: Path) -> str:

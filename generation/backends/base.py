@@ -38,6 +38,20 @@ class Sample:
 
     text: str
     finished: bool
+    # What `likelihoods` says of the text, where writing it has told already.
+    likelihood: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a model's texts begin and end with, spelled as the tokenizer of the server that runs it reads it; "" for nothing."""
+
+    start: str = "<|startoftweet|>"
+    end: str = "<|endoftweet|>"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.start, str) or not isinstance(self.end, str):
+            raise ValueError("`served` must give `start` and `end` as texts")
 
 
 class Backend(Protocol):
