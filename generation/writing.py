@@ -5,14 +5,14 @@ The game's batches and the figures on a model's card come by this one way.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from game.pool.rules import fingerprint
 from generation import rules
-from generation.backends.base import Sample, Sampling
+from generation.backends.base import Backend, Sample, Sampling
 from generation.loading import Writer
 from generation.rules import Drop, Knowledge
 
@@ -65,13 +65,22 @@ def write(
         harvest.dropped += dropped
         harvest.passed += passed
         if writer.judge:
-            harvest.log_ratios += writer.judge.log_ratios(passed, writer.backend.likelihoods(passed, max_tokens=sampling.max_tokens))
+            harvest.log_ratios += writer.judge.log_ratios(passed, _likelihoods(passed, samples, writer.backend, sampling.max_tokens))
         after_chunk(min(len(harvest.passed) / enough, 1.0))
     sharpness = float(settings.get("sharpness", SHARPNESS))
     log_ratios = [sharpness * ratio for ratio in harvest.log_ratios]
     harvest.chosen = rules.choose(harvest.passed, writer.knowledge.lengths, wanted, rng, log_ratios)
     harvest.dropped[Drop.UNLIKE if writer.judge else Drop.LENGTH] = len(harvest.passed) - len(harvest.chosen)
     return harvest
+
+
+def _likelihoods(texts: Sequence[str], samples: Iterable[Sample], backend: Backend, max_tokens: int) -> list[float]:
+    """Ask the model for the likelihoods that writing the samples has not told, or of another text than the one that is kept."""
+    told = {sample.text: sample.likelihood for sample in samples if sample.likelihood is not None}
+    unknown = [text for text in texts if text not in told]
+    asked = backend.likelihoods(unknown, max_tokens=max_tokens) if unknown else []
+    told |= zip(unknown, asked, strict=True)
+    return [told[text] for text in texts]
 
 
 def screen_all(

@@ -106,6 +106,29 @@ def test_a_card_from_before_judges_has_two_candidates_a_text() -> None:
     assert len(written(None).passed) == len(written(None, candidates=2).passed) < len(written(None, candidates=3).passed)
 
 
+class Teller(Reciter):
+    """Tells how likely a text is as it says it, of every other one."""
+
+    def generate(self, *, count: int, sampling: object) -> list[Sample]:
+        return [
+            Sample(sample.text, True, -1.0 if "!" in sample.text else -5.0) if number % 2 else sample
+            for number, sample in enumerate(super().generate(count=count, sampling=sampling))
+        ]
+
+
+def test_a_likelihood_that_writing_told_is_not_asked_for() -> None:
+    teller = Teller(LOUD)
+    harvest = write(
+        writer=Writer(teller, KNOWLEDGE, LIKELY), settings=SETTINGS, language="en", wanted=100, rng=Random(1), known=lambda _: set()
+    )
+    reciter = Reciter(LOUD)
+    asked = write(
+        writer=Writer(reciter, KNOWLEDGE, LIKELY), settings=SETTINGS, language="en", wanted=100, rng=Random(1), known=lambda _: set()
+    )
+    assert (harvest.chosen, harvest.log_ratios) == (asked.chosen, asked.log_ratios)
+    assert (teller.asked, reciter.asked) == (harvest.made // 2, asked.made)
+
+
 def test_without_a_judge_no_likelihood_is_asked_for() -> None:
     for judge in (None, EVEN):
         reciter = Reciter(LOUD)
