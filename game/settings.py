@@ -10,7 +10,7 @@ from csp.constants import NONE, SELF
 
 from game import environment as env
 from game.embedded import addresses
-from game.logs import is_more_than_a_visit, is_trouble
+from game.logs import logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -222,27 +222,14 @@ SCRAPE_CHECK_SECONDS = env.seconds("SCRAPE_CHECK_SECONDS", 5.0, maximum=86_400)
 
 # --- The clock -----------------------------------------------------------------------------
 CELERY_BEAT_SCHEDULE = {
-    "keep-pool-ready": {
-        "task": "generation.tasks.keep_pool_ready",
-        "schedule": timedelta(seconds=GENERATION_CHECK_SECONDS),
-        # While a worker is busy or away, one check waits in the queue and not a heap of them.
-        "options": {"expires": GENERATION_CHECK_SECONDS},
-    },
-    "keep-duels-going": {
-        "task": "generation.duel.tasks.keep_duels_going",
-        "schedule": timedelta(seconds=GENERATION_CHECK_SECONDS),
-        "options": {"expires": GENERATION_CHECK_SECONDS},
-    },
-    "keep-training-going": {
-        "task": "training.tasks.keep_training_going",
-        "schedule": timedelta(seconds=TRAINING_CHECK_SECONDS),
-        "options": {"expires": TRAINING_CHECK_SECONDS},
-    },
-    "keep-scraping-going": {
-        "task": "scraping.tasks.keep_scraping_going",
-        "schedule": timedelta(seconds=SCRAPE_CHECK_SECONDS),
-        "options": {"expires": SCRAPE_CHECK_SECONDS},
-    },
+    # While a worker is busy or away, one check waits in the queue and not a heap of them.
+    task: {"task": task, "schedule": timedelta(seconds=seconds), "options": {"expires": seconds}}
+    for task, seconds in {
+        "generation.tasks.keep_pool_ready": GENERATION_CHECK_SECONDS,
+        "generation.duel.tasks.keep_duels_going": GENERATION_CHECK_SECONDS,
+        "training.tasks.keep_training_going": TRAINING_CHECK_SECONDS,
+        "scraping.tasks.keep_scraping_going": SCRAPE_CHECK_SECONDS,
+    }.items()
 }
 
 # --- Accounts and security -----------------------------------------------------------------
@@ -301,19 +288,4 @@ USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.level("LOG_LEVEL", "INFO")},
-    "loggers": {
-        "django.request": {"filters": [is_trouble]},
-        "uvicorn.error": {"filters": [is_more_than_a_visit]},
-        # A line for each task received and one for each done: the clock sends one every few seconds. Failures are errors.
-        "celery.worker.strategy": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
-        # A line for each request of a scrape.
-        "httpx": {"level": "WARNING"},
-    },
-}
+LOGGING = logging_settings(env.level("LOG_LEVEL", "INFO"))

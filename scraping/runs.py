@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import TracebackType
@@ -10,11 +9,11 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, connections, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
+from game.database import Lock
 from game.live.services import announce
 from game.pool.models import Category
 from scraping.catalogue import SOURCES
@@ -162,7 +161,7 @@ def announce_on_commit(run_id: int) -> None:
 class Claim:
     """The right to work on a run, for as long as this process keeps its connection: a lock in PostgreSQL, gone with whoever held it."""
 
-    def __init__(self, run: ScrapeRun, lock: "_Lock") -> None:
+    def __init__(self, run: ScrapeRun, lock: Lock) -> None:
         self.run, self._lock = run, lock
 
     def __enter__(self) -> Self:
@@ -197,26 +196,6 @@ class Claim:
         self.update(state=_State.WAITING, lease_until=Now())
 
 
-class _Lock:
-    """An advisory lock on a connection of its own, which ends with this process however it ends."""
-
-    def __init__(self, category_id: int) -> None:
-        self._connection: BaseDatabaseWrapper = connections.create_connection("default")
-        with self._connection.cursor() as cursor:
-            # Should the machine vanish, its lock does so within a minute.
-            cursor.execute("SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3")
-            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK, category_id])
-            self.won: bool = cursor.fetchone()[0]
-        if not self.won:
-            self.release()
-
-    def release(self) -> None:
-        # Whoever comes next need not wait until the server has noticed that the connection is gone.
-        with suppress(OperationalError, InterfaceError), self._connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock_all()")
-        self._connection.close()
-
-
 def _held_locks() -> set[int]:
     """Return the ids of the categories that somebody is at work on, without touching their locks."""
     with connection.cursor() as cursor:
@@ -238,7 +217,7 @@ def claim_run(*, run_id: int) -> Claim | None:
     """Claim a run that waits or whose process has died; None if it is over, or another one of its category is at work."""
     run = ScrapeRun.objects.get(pk=run_id)
     for _ in range(LOCK_TRIES):
-        if (lock := _Lock(run.category_id)).won:
+        if (lock := Lock(_LOCK, run.category_id)).won:
             break
         time.sleep(LOCK_PAUSE_SECONDS)
     else:
@@ -278,7 +257,7 @@ def take_back_abandoned() -> list[int]:
     running = list(ScrapeRun.objects.filter(state=_State.RUNNING))
     held = _held_locks() if running else set()
     for run in running:
-        if run.category_id not in held and (lock := _Lock(run.category_id)).won:
+        if run.category_id not in held and (lock := Lock(_LOCK, run.category_id)).won:
             left = ScrapeRun.objects.filter(pk=run.pk, state=_State.RUNNING)
             left.filter(cancel_asked_at__isnull=False).update(state=_State.CANCELLED, finished_at=Now())
             _let_go(left)
