@@ -19,7 +19,7 @@ from generation.duel.rules import mood_of
 from generation.duel.writing import Answers, complete
 from generation.loading import load_writer
 from generation.models import ModelVersion
-from generation.workers import here
+from generation.workers import at_work, here
 
 logger = logging.getLogger(__name__)
 
@@ -94,10 +94,10 @@ def complete_column(*, column_id: int) -> Column | None:
     if claim is None:
         return None
     column = Column.objects.select_related("prompt", "model_version__category").get(pk=column_id)
+    model = column.model_version
     announce(topic=DUEL, keys=[column.prompt.token])
     try:
-        with claim:
-            model = column.model_version
+        with claim, at_work(f"Answering a prompt as {model}"):
             answers = complete(
                 writer=load_writer(model),
                 settings=model.sampling,

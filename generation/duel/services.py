@@ -154,7 +154,7 @@ def send_to_pool(*, token: str) -> Completion:
     """
     completion = Completion.objects.select_for_update().get(token=token)
     if completion.hidden:
-        raise NotSendable("It was reported, and a moderator has yet to look at it.")
+        raise NotSendable("It was taken out.")
     if completion.unfit:
         raise NotSendable(f"The pool does not take it: {completion.unfit}.")
     if completion.tweet_id is None:

@@ -89,7 +89,7 @@ def screen_completion(sample: Sample, *, prompt: str, language: str, knowledge: 
     text = normalise(sample.text)
     if not sample.finished or breaks_off(text):
         text = cut_to_last_sentence(text, prompt=prompt)
-    if not text or not adds_a_word(text, prompt=prompt):
+    if not text.startswith(prompt) or not adds_a_word(text, prompt=prompt):
         return Drop.INCOMPLETE
     return rules.screen(text, finished=True, language=language, knowledge=knowledge)
 
