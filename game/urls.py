@@ -16,6 +16,7 @@ urlpatterns = [
     path("account/", include("game.accounts.urls")),
     path("training/", include("training.urls")),
     path("scraping/", include("scraping.urls")),
+    path("duel/", include("generation.duel.urls")),
     path("generation/", include("generation.urls")),
     path("favicon.ico", operations.favicon),
     path("admin/login/", admin_sign_in),

@@ -1,5 +1,6 @@
 """The page on which moderators decide about prompts and completions of the duel. Nobody else may."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from game.guards import only_with, signed_in
 from game.limits import limited
 from generation.duel import selectors
 from generation.duel.forms import REASONS
-from generation.duel.models import Completion, Prompt
+from generation.duel.models import Completion, CompletionReport, Prompt
 from generation.duel.services import decide_prompt, hide_completion, restore_completion
 
 PERMISSION = "duel.moderate_duel"
@@ -37,50 +38,52 @@ def moderate(request: HttpRequest) -> HttpResponse:
         return HttpResponseBadRequest("Say approve, reject, hide or restore.", content_type="text/plain")
     value = request.POST[said]
     tokens = request.POST.getlist("prompt") if value == "ticked" else [value]
+    act, done = _ACTIONS[said]
     if not tokens:
         messages.error(request, "Tick the prompts first.")
-    act, done = _ACTIONS[said]
-    for token in tokens:
-        _act(request, act, token, done)
+    elif gone := [token for token in tokens if not _act(act, token, by=signed_in(request))]:
+        messages.error(request, f"{len(gone)} of {len(tokens)} are not there any more.")
+    else:
+        messages.success(request, done)
     return redirect("duel:moderate")
 
 
-def _act(request: HttpRequest, act: Callable[[str, User], Any], token: str, done: str) -> None:
+def _act(act: Callable[[str, User], Any], token: str, *, by: User) -> bool:
     try:
-        act(token, signed_in(request))
+        act(token, by)
     except (Prompt.DoesNotExist, Completion.DoesNotExist):
-        messages.error(request, "One of them is gone.")
-    else:
-        messages.success(request, done)
+        return False
+    return True
 
 
 _ACTIONS: dict[str, tuple[Callable[[str, User], Any], str]] = {
-    "approve": (lambda token, by: decide_prompt(token=token, by=by, approved=True), "Approved: it is offered to others."),
-    "reject": (lambda token, by: decide_prompt(token=token, by=by, approved=False), "Rejected: its page is closed."),
+    "approve": (lambda token, by: decide_prompt(token=token, by=by, approved=True), "Approved, and offered to others from now on."),
+    "reject": (lambda token, by: decide_prompt(token=token, by=by, approved=False), "Rejected: nobody sees it any more."),
     "hide": (lambda token, by: hide_completion(token=token, by=by), "Hidden."),
     "restore": (lambda token, by: restore_completion(token=token, by=by), "Shown again."),
 }
 
 
 def _read_desk() -> dict[str, Any]:
-    reported = selectors.reported_completions()
-    names = dict(REASONS)
-    for completion in reported:
-        counts: dict[str, int] = {}
-        for report in completion.open_reports:
-            counts[report.reason] = counts.get(report.reason, 0) + 1
-        completion.reasons = [(names.get(reason, reason), count) for reason, count in counts.items()]
     return {
         "prompts": selectors.prompts_to_decide(),
-        "reported": reported,
+        "reported": [{"completion": completion, "reasons": _count_reasons(completion)} for completion in selectors.reported_completions()],
         "decided": Prompt.objects.exclude(status=Prompt.Status.PENDING).select_related("decided_by").order_by("-decided_at")[:SHOWN],
         "settled": _settled(),
     }
 
 
+def _count_reasons(completion: Completion) -> list[tuple[str, int]]:
+    names = dict(REASONS)
+    reports: list[CompletionReport] = completion.open_reports  # type: ignore[attr-defined]  # a prefetch of reported_completions
+    return [(names.get(reason, reason), count) for reason, count in Counter(report.reason for report in reports).most_common()]
+
+
 def _settled() -> list[Completion]:
     """Return completions that a moderator hid or showed, or that were shown again after reports, the last one first."""
     found = Completion.objects.annotate(
-        unsettled=Count("reports", filter=Q(reports__settled=False)), settled=Count("reports", filter=Q(reports__settled=True)), last=Max("reports__at")
+        unsettled=Count("reports", filter=Q(reports__settled=False)),
+        settled=Count("reports", filter=Q(reports__settled=True)),
+        last=Max("reports__at"),
     ).filter(Q(hidden=True) | Q(settled__gt=0), unsettled=0)
     return list(found.select_related("column__prompt", "column__model_version__category").order_by("-last", "-pk")[:SHOWN])

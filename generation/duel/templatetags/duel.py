@@ -7,6 +7,7 @@ from typing import Any
 
 from django import template
 from django.template.loader import render_to_string
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from generation.duel.models import Prompt
@@ -35,8 +36,14 @@ def draw_column(column: dict[str, Any], prompt: Prompt) -> SafeString:
     return _draw(tuple(facts.items()), _frozen(column["main"]), _frozen(column["rest"]), prompt.text)
 
 
-def _frozen(completions: Sequence[dict[str, Any]]) -> tuple[tuple[str, str, str, bool], ...]:
-    return tuple((each["token"], each["text"], each["mood"], each["sent"]) for each in completions)
+def _frozen(completions: Sequence[dict[str, Any]]) -> tuple[tuple[str, str, str, bool, bool], ...]:
+    return tuple((each["token"], each["text"], each["mood"], each["sent"], each["sendable"]) for each in completions)
+
+
+@register.simple_tag
+def two_parts(text: str, beginning: str) -> SafeString:
+    """Return a completion, in bold what was asked."""
+    return format_html("<b>{}</b>{}", *_split(text, beginning))
 
 
 @lru_cache(maxsize=KEPT_COLUMNS)
@@ -44,17 +51,22 @@ def _draw(facts: tuple[tuple[str, Any], ...], main: tuple[Any, ...], rest: tuple
     context = dict(facts) | {
         "main": [_part(each, beginning) for each in main],
         "rest": [_part(each, beginning) for each in rest],
-        "moods": _count_moods([mood for _, _, mood, _ in (*main, *rest) if mood]),
+        "total": len(main) + len(rest),
+        "moods": _count_moods([mood for _, _, mood, *_ in (*main, *rest) if mood]),
     }
     # The text itself is trusted no more than before: the template has escaped it.
     return mark_safe(render_to_string("duel/column.html", context).strip())  # noqa: S308
 
 
-def _part(completion: tuple[str, str, str, bool], beginning: str) -> dict[str, Any]:
+def _part(completion: tuple[str, str, str, bool, bool], beginning: str) -> dict[str, Any]:
     """Return a completion with what was asked and what the model added as two texts."""
-    token, text, mood, sent = completion
-    asked = beginning if text.startswith(beginning) else ""
-    return {"token": token, "asked": asked, "added": text[len(asked) :], "mood": mood, "sent": sent}
+    token, text, mood, sent, sendable = completion
+    asked, added = _split(text, beginning)
+    return {"token": token, "asked": asked, "added": added, "mood": mood, "sent": sent, "sendable": sendable}
+
+
+def _split(text: str, beginning: str) -> tuple[str, str]:
+    return (beginning, text[len(beginning) :]) if text.startswith(beginning) else ("", text)
 
 
 def _count_moods(moods: list[str]) -> list[dict[str, Any]]:
