@@ -1,6 +1,8 @@
 """Categories, authors, tweets and what moderators did to them."""
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now, Random
 
@@ -118,6 +120,17 @@ class Tweet(models.Model):
 
     def __str__(self) -> str:
         return self.text[:60]
+
+
+class NearMarks(models.Model):
+    """By what a tweet's near-copies are found. Written by whoever looks for some, not by imports, which it would slow down."""
+
+    tweet = models.OneToOneField(Tweet, on_delete=models.CASCADE, primary_key=True, related_name="near_marks")
+    bands = ArrayField(models.IntegerField(), help_text="game.pool.near.near_marks of the text.")
+
+    class Meta:
+        verbose_name_plural = "near marks"
+        indexes = [GinIndex(fields=["bands"], name="near_marks_bands")]
 
 
 class TweetFlag(models.Model):

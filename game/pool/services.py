@@ -1,7 +1,7 @@
 """Transactions on the pool."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,9 @@ from django.db import connection, transaction
 from django.db.models import Count, Q
 
 from game.pool import rules
-from game.pool.models import Author, Category, Kind, ModerationEvent, Split, Status, Tweet
+from game.pool.models import Author, Category, Kind, ModerationEvent, NearMarks, Split, Status, Tweet
+from game.pool.near import NEAR, jaccard, letter_runs, near_marks
+from game.pool.signals import tweets_erased
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,67 @@ def find_tweets(*, category: Category, texts: Sequence[str]) -> list[int | None]
     return [ids.get(mark) for mark in marks]
 
 
+# Tweets that are marked in one go.
+_MARKED = 2_000
+
+
+def mark_tweets(*, category: Category, after: int = 0, tell: Callable[[], None] = lambda: None) -> int:
+    """Mark the tweets of `category` that have no marks yet, so that `find_near` sees them; return the greatest id among all of these.
+
+    Looks only at those with a greater id than `after`; tells after every 2,000 how it goes on.
+    """
+    unmarked = Tweet.objects.filter(category=category, near_marks=None).exclude(text="").order_by("pk").values_list("pk", "text")
+    while rows := list(unmarked.filter(pk__gt=after)[:_MARKED]):
+        marks = [NearMarks(tweet_id=pk, bands=near_marks(text)) for pk, text in rows]
+        NearMarks.objects.bulk_create(marks, ignore_conflicts=True)
+        # Erased in the meantime: adding their marks waited for it.
+        NearMarks.objects.filter(tweet__in=[pk for pk, _ in rows], tweet__text="").delete()
+        after = rows[-1][0]
+        tell()
+    return after
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A tweet that a text is a near-copy of, and how alike they are: from game.pool.near.NEAR to 1."""
+
+    tweet: int
+    text: str
+    similarity: float
+
+
+_NEAR = """
+    SELECT tweet.id, tweet.text, marks.bands
+      FROM pool_nearmarks marks JOIN pool_tweet tweet ON tweet.id = marks.tweet_id
+     WHERE marks.bands && %s::integer[] AND tweet.category_id = %s AND tweet.text <> ''
+"""
+
+
+def find_near(*, category: Category, texts: Sequence[str]) -> list[Near | None]:
+    """Return, for each of `texts`, the tweet of the category that it is nearest to; None where it is a near-copy of none.
+
+    Among the tweets that `mark_tweets` marked. A tweet is found for its own text, too.
+    """
+    wanted: dict[int, list[int]] = {}
+    for place, text in enumerate(texts):
+        for band in near_marks(text):
+            wanted.setdefault(band, []).append(place)
+    found: list[Near | None] = [None] * len(texts)
+    if not texts:
+        return found
+    with connection.cursor() as cursor:
+        cursor.execute(_NEAR, (list(wanted), category.pk))
+        rows = cursor.fetchall()
+    runs = [letter_runs(text) for text in texts]
+    for pk, text, bands in rows:
+        theirs = letter_runs(text)
+        for place in {place for band in bands for place in wanted.get(band, ())}:
+            likeness, best = jaccard(runs[place], theirs), found[place]
+            if likeness >= NEAR and (best is None or likeness > best.similarity):
+                found[place] = Near(pk, text, likeness)
+    return found
+
+
 def _split(kind: str, mark: bytes) -> str:
     # No model learns from machine tweets, so all of them are for play.
     return Split.TRAIN if kind == Kind.HUMAN and rules.is_for_training(mark) else Split.PLAY
@@ -119,9 +182,12 @@ def moderate_tweets(*, tweets: Q, by: User | None, after: str, reason: str = "")
 def erase_tweets(*, tweets: Q, by: User | None, reason: str) -> int:
     """Withdraw every tweet that matches `tweets` for good: its words and facts are gone, its fingerprint keeps it from coming back.
 
-    Return how many were erased.
+    Return how many were erased. Whoever kept anything made of the words hears of it by the signal `tweets_erased`.
     """
-    erasing = Tweet.objects.select_for_update().filter(tweets).exclude(text="").values_list("pk", flat=True)
-    ids = list(erasing)
+    erasing = list(Tweet.objects.select_for_update().filter(tweets).exclude(text=""))
+    ids = [tweet.pk for tweet in erasing]
     moderate_tweets(tweets=Q(pk__in=ids), by=by, after=Status.WITHDRAWN, reason=reason)
+    NearMarks.objects.filter(tweet__in=ids).delete()
+    if erasing:
+        tweets_erased.send(sender=Tweet, tweets=erasing)
     return Tweet.objects.filter(pk__in=ids).update(text="", facts={})
