@@ -1,4 +1,4 @@
-"""The Celery application: `celery -A game worker -Q generation`."""
+"""The Celery application: `celery -A game worker -Q clock,duel,generation`."""
 
 import os
 

@@ -17,8 +17,8 @@ from django.db.models.functions import Now
 from generation.backends.base import BackendError
 
 MAX_TRIES = 3
-# After these a job is tried again (SystemExit: its worker was told to stop); anything else fails it at once.
-RETRYABLE = (BackendError, OperationalError, SystemExit)
+# After these a job is tried again; anything else fails it at once.
+RETRYABLE = (BackendError, OperationalError)
 
 PENDING, RUNNING, DONE, FAILED = "pending", "running", "done", "failed"
 UNFINISHED = Q(state__in=(PENDING, RUNNING))
@@ -40,7 +40,8 @@ class Claim(Generic[Job]):
     """The right to do a job until its lease ends and somebody takes it over.
 
     As a context manager it decides what becomes of a job whose try dies: after an error worth a
-    retry somebody tries again when `pause` is over, after anything else nobody does.
+    retry somebody tries again when `pause` is over, after anything else nobody does. A try that
+    ends because its worker was told to stop does not count, and the job is free at once.
     """
 
     job: Job
@@ -52,6 +53,9 @@ class Claim(Generic[Job]):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if error is None or isinstance(error, LostClaimError):
+            return
+        if isinstance(error, SystemExit):
+            self._mine().update(state=PENDING, tries=F("tries") - 1, claimed_by=None, lease_until=Now())
             return
         what = f"{type(error).__name__}: {error}"
         if isinstance(error, RETRYABLE) and self.job.tries < MAX_TRIES:  # type: ignore[attr-defined]

@@ -1,12 +1,12 @@
 """The pool is kept filled: what it lacks is planned, what was abandoned is taken back, what failed is tried again."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import takewhile
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, Max, Sum
-from django.db.models.functions import Now
+from django.db.models import Count, F, Max, Sum
+from django.db.models.functions import Greatest, Least, Now
 
 from game.pool.models import Category, Kind, Tweet
 from game.pool.services import count_ready
@@ -18,20 +18,24 @@ from generation.planning import Stock
 
 # Any constant that no other advisory lock of this database uses.
 _PLANNING_LOCK = 0x626F7473
+# Until a message that was not answered is sent once more.
+LONGEST_WAIT = timedelta(minutes=10)
 GIVEN_UP = (
     f"Its worker died or stopped answering, {MAX_TRIES} times: as a rule for want of memory. "
     "See the worker's log; GENERATION_BATCH_SIZE sets how much is asked for at once."
 )
 
 
-def keep_pool_ready(*, now: datetime) -> list[int]:
+def keep_pool_ready(*, now: datetime, messages_may_be_lost: bool = False) -> list[int]:
     """Plan what the categories lack and take back what was abandoned; return the batches to enqueue.
 
-    Does nothing while another process is at it.
+    If `messages_may_be_lost`, also those that merely wait. Does nothing while another process is at it.
     """
     with transaction.atomic():
         if not _take_planning_lock():
             return []
+        if messages_may_be_lost:
+            Batch.objects.filter(state=Batch.State.PENDING).update(lease_until=Now())
         batches = [*_take_back_abandoned(), *_plan(now)]
     if batches:
         announce_page()
@@ -52,7 +56,9 @@ def _take_back_abandoned() -> list[int]:
     abandoned.filter(tries__gte=MAX_TRIES).update(state=Batch.State.FAILED, finished_at=Now())
     again = list(abandoned.select_for_update().order_by("pk").values_list("pk", flat=True))
     # `claimed_by` stays: a worker that was only slow may still finish first.
-    Batch.objects.filter(pk__in=again).update(state=Batch.State.PENDING, lease_until=lease())
+    # The longer one waits, the longer until it is sent once more: while no worker is there, messages must not heap up.
+    due = Greatest(lease(), Now() + Least(Now() - F("created_at"), LONGEST_WAIT))
+    Batch.objects.filter(pk__in=again).update(state=Batch.State.PENDING, lease_until=due)
     return again
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutting_down
-from django.conf import settings
 from django.utils import timezone
 
 from generation import batches, heartbeat, services, workers
@@ -15,10 +14,9 @@ logger = logging.getLogger(__name__)
 
 
 @shared_task
-def keep_pool_ready() -> None:
-    for batch_id in services.keep_pool_ready(now=timezone.now()):
-        # By then it is sent again.
-        run_batch.apply_async([batch_id], expires=settings.GENERATION_LEASE_SECONDS)
+def keep_pool_ready(messages_may_be_lost: bool = False) -> None:
+    for batch_id in services.keep_pool_ready(now=timezone.now(), messages_may_be_lost=messages_may_be_lost):
+        run_batch.delay(batch_id)
 
 
 @shared_task
@@ -40,9 +38,12 @@ def name_this_process(sender: Any, **_signal: Any) -> None:
 
 @worker_ready.connect
 def begin(sender: Any, **_signal: Any) -> None:
-    """Begin to beat, and spare the first player the wait for the clock's first tick; again after each loss of Redis."""
+    """Begin to beat, and spare the first player the wait for the clock's first tick.
+
+    A worker is ready again after each loss of Redis, and what waited there may be gone.
+    """
     heartbeat.begin(name=sender.hostname, queues=sender.app.amqp.queues.consume_from)
-    keep_pool_ready.delay()
+    keep_pool_ready.delay(messages_may_be_lost=True)
 
 
 @worker_shutting_down.connect

@@ -17,7 +17,9 @@ def web(port: int) -> list[str]:
 def worker() -> list[str]:
     """Return the command of the generation worker."""
     return [
-        *(sys.executable, "-m", "celery", "-A", "game", "worker", "-Q", "generation", "--concurrency", "1", "--loglevel", "INFO"),
+        # In this order: the clock's look, prompts that somebody waits for, the pool.
+        *(sys.executable, "-m", "celery", "-A", "game", "worker", "-Q", "clock,duel,generation", "--concurrency", "1"),
+        *("-n", "generation@%h", "--loglevel", "INFO"),
         # One worker on one machine has nobody to gossip with.
         *("--without-gossip", "--without-mingle"),
     ]
@@ -32,9 +34,12 @@ def trainer() -> list[str]:
 
 
 def scraper() -> list[str]:
-    """Return the command of the scraping worker: a few runs at a time, each of which mostly waits for other people's servers."""
+    """Return the command of the scraping worker: a few runs at a time, each of which mostly waits for other people's servers.
+
+    Having a thread to spare, it serves the clock too, which need not wait for the batch of a busy generation worker.
+    """
     return [
-        *(sys.executable, "-m", "celery", "-A", "game", "worker", "-Q", "scraping", "--pool", "threads", "--concurrency", "4"),
+        *(sys.executable, "-m", "celery", "-A", "game", "worker", "-Q", "clock,scraping", "--pool", "threads", "--concurrency", "4"),
         *("-n", "scraping@%h", "--loglevel", "INFO", "--without-gossip", "--without-mingle"),
     ]
 
