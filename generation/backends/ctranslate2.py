@@ -83,9 +83,9 @@ class CTranslate2Backend:
 
         Of a longer text the first `max_tokens` count.
         """
-        tokens = [[self.start, *encoding.tokens, self.end] for encoding in self._encode(texts)]
+        tokens = [[self.start, *encoding.tokens, self.end][: max_tokens + 1] for encoding in self._encode(texts)]
         try:
-            results = self.generator.score_batch(tokens, max_batch_size=self.scored, max_input_length=max_tokens + 1)
+            results = self.generator.score_batch(tokens, max_batch_size=self.scored)
         except RuntimeError as error:
             raise BackendError(str(error)) from error
         return [math.fsum(result.log_probs) / len(result.log_probs) for result in results]

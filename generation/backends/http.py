@@ -148,9 +148,10 @@ class HttpBackend:
             choices = sorted(self._choices(body), key=lambda choice: choice.get("index", 0))
             return [self._mean(choice["logprobs"], prompt, max_tokens) for choice, prompt in zip(choices, prompts, strict=True)]
         except (_RefusedError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+            why = f" ({error})" if isinstance(error, _RefusedError) else ""
             raise BackendError(
                 f"{self.server} does not say how likely a text is (echo with logprobs), which the judge needs:"
-                f" take judge.bin out of the model's folder, and lengths alone decide. ({error})"
+                f" take judge.bin out of the model's folder, and lengths alone decide.{why}"
             ) from error
 
     def _mean(self, logprobs: Mapping[str, Any], prompt: str, max_tokens: int) -> float:

@@ -1,5 +1,6 @@
 """Checkpoints run by torch: unexported ones, architectures that CTranslate2 does not know, adapters where `peft` is installed."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class TransformersBackend:
             # Of safetensors alone: other formats can run code.
             model: Any = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True, use_safetensors=True)
             self.model = model.to(self.device).eval()
-        except (OSError, ValueError, KeyError, RuntimeError, AssertionError, SafetensorError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, AssertionError, SafetensorError) as error:
             what = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise UnusableModelError(f"{folder} holds no model that can be loaded on {device}: {what}") from error
         end = _first(tokenizer.eos_token_id, self.model.config.eos_token_id)
@@ -45,14 +46,15 @@ class TransformersBackend:
         self.start, self.end = start, end
         self.tokenizer = tokenizer.backend_tokenizer
         self.tokenizer.encode_special_tokens = True  # a text that spells a special token stays text
-        self.positions = getattr(self.model.config, "max_position_embeddings", None)
+        # Of a text's tokens, the start apart, which needs a position as the end needs none.
+        self.most: int = getattr(self.model.config, "max_position_embeddings", None) or sys.maxsize
 
     def generate(self, *, count: int, sampling: Sampling, prompt: str = "") -> list[Sample]:
         """Write `count` texts that begin with `prompt`, which they hold; raises BackendError."""
         import torch
 
         begun = self._encode([prompt])[0]
-        room = (min(sampling.max_tokens, self.positions - 1) if self.positions else sampling.max_tokens) - len(begun)
+        room = min(sampling.max_tokens, self.most) - len(begun)
         if room < 1:
             return [Sample(prompt, False)] * count
         rows: list[list[int]] = []
@@ -86,7 +88,7 @@ class TransformersBackend:
 
         Of a longer text the first `max_tokens` count.
         """
-        rows = [[self.start, *ids, self.end][: max_tokens + 1] for ids in self._encode(texts)]
+        rows = [[self.start, *ids, self.end][: min(max_tokens, self.most) + 1] for ids in self._encode(texts)]
         try:
             # The longest ones together: what is filled up to their length is computed too.
             order = sorted(range(len(rows)), key=lambda at: len(rows[at]))
@@ -102,7 +104,7 @@ class TransformersBackend:
         ids = torch.tensor([[*row, *[self.end] * (longest - len(row))] for row in rows], device=self.device)
         told = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=self.device)
         with torch.inference_mode():
-            logits = self.model(input_ids=ids, attention_mask=told).logits[:, :-1].float()
+            logits = self.model(input_ids=ids[:, :-1], attention_mask=told[:, :-1]).logits.float()
             chosen = torch.log_softmax(logits, dim=-1).gather(2, ids[:, 1:, None])[:, :, 0]
             means = (chosen * told[:, 1:]).sum(dim=1) / told[:, 1:].sum(dim=1)
         return [float(each) for each in means.tolist()]

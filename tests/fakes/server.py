@@ -17,12 +17,13 @@ from urllib.parse import parse_qs, urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asked: a path, and the last value of every parameter; `all` has each of them."""
+    """What a client asked: a path, and the last value of every parameter; `all` has each of them; `body` is what it sent as JSON."""
 
     path: str
     query: Mapping[str, str]
     all: Mapping[str, list[str]]
     headers: Mapping[str, str]
+    body: Any = None
 
 
 @dataclass(slots=True)
@@ -122,10 +123,16 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     fake: FakeServer
 
+    def do_POST(self) -> None:
+        self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
     def do_GET(self) -> None:
+        self._answer(None)
+
+    def _answer(self, body: Any) -> None:
         parts = urlsplit(self.path)
         query = parse_qs(parts.query, keep_blank_values=True)
-        request = Request(parts.path, {name: values[-1] for name, values in query.items()}, query, dict(self.headers))
+        request = Request(parts.path, {name: values[-1] for name, values in query.items()}, query, dict(self.headers), body)
         trouble = self.fake.find_trouble(request)
         reply = trouble.reply(request) if trouble and trouble.reply else self.fake.answer(request)
         self._send(reply, trouble or Trouble())
