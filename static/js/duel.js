@@ -31,7 +31,7 @@ addEventListener("htmx:wsClose", () => live("off"));
 // What is wrong with a prompt is drawn like any other answer.
 addEventListener("htmx:beforeSwap", (event) => {
   const { target, xhr } = event.detail;
-  if (target.id === "duel" && [422, 429].includes(xhr.status)) event.detail.shouldSwap = true;
+  if (target.id === "duel" && [422, 429].includes(xhr.status)) Object.assign(event.detail, { shouldSwap: true, isError: false });
   else if (target.matches(".menu__body") && xhr.status >= 400) target.textContent = "That did not go through. Reload the page and try again.";
 });
 addEventListener("htmx:afterSettle", (event) => {
