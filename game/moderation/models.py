@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from game.accounts.models import Player
-from game.pool.models import Author, Tweet
+from game.pool.models import Author, ModerationEvent, Tweet
 
 
 class Lease(models.Model):
@@ -20,16 +20,21 @@ class Lease(models.Model):
 
 
 class Review(models.Model):
-    """What one of two moderators thought of a tweet, before either knew what the other did. Append-only."""
+    """What one moderator thought of a tweet without deciding it alone, before knowing what others do.
+
+    Undoing takes it away; the log keeps that it was there.
+    """
 
     class Verdict(models.TextChoices):
         APPROVE = "approve"
         REJECT = "reject"
+        FLAG = "flag", "somebody else should look"
 
     tweet = models.ForeignKey(Tweet, on_delete=models.PROTECT, related_name="reviews", db_index=False)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     verdict = models.CharField(max_length=7, choices=Verdict)
     reason = models.CharField(max_length=200, blank=True)
+    event = models.OneToOneField(ModerationEvent, on_delete=models.PROTECT, related_name="review", help_text="By which it was logged.")
     at = models.DateTimeField(db_default=Now())
 
     class Meta:

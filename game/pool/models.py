@@ -24,6 +24,14 @@ class Split(models.TextChoices):
     PLAY = "play"
 
 
+class Stage(models.TextChoices):
+    """How far a pending tweet has come."""
+
+    FRESH = "fresh", "nobody has looked"
+    SECOND = "second", "waits for another person"
+    DISPUTED = "disputed", "two people disagree"
+
+
 class Category(models.Model):
     """An edition of the game: the tweets of one circle of people, and a model of them."""
 
@@ -91,6 +99,17 @@ class Tweet(models.Model):
     first_dealt_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     checked_at = models.DateTimeField(null=True, blank=True, help_text="When it was looked through for flags.")
+    # Both change while it is pending, and are left alone by every decision: undone, it is where it was.
+    stage = models.CharField(max_length=8, choices=Stage, db_default=Stage.FRESH, default=Stage.FRESH)
+    looked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        help_text="Who last looked at it without deciding it: it waits for somebody else.",
+    )
 
     class Meta:
         permissions = [("moderate_tweet", "Can approve, reject and withdraw tweets")]
@@ -113,8 +132,8 @@ class Tweet(models.Model):
             ),
             # Few, and looked for among all: which models have learned from them?
             models.Index(fields=["author"], condition=models.Q(status=Status.WITHDRAWN), name="tweet_withdrawn"),
-            # The queue, the oldest first.
-            models.Index(fields=["category", "id"], condition=models.Q(status=Status.PENDING), name="tweet_pending"),
+            # The queue, the oldest first; what waits for somebody else lies apart, so that nobody steps over what they have seen.
+            models.Index(fields=["category", "stage", "looked_by", "id"], condition=models.Q(status=Status.PENDING), name="tweet_queue"),
             models.Index(fields=["category", "id"], condition=models.Q(checked_at__isnull=True), name="tweet_unchecked"),
         ]
 
@@ -179,7 +198,7 @@ class BulkAction(models.Model):
 
 
 class ModerationEvent(models.Model):
-    """One change of a tweet's status. Append-only, which a trigger sees to: undoing is one more event."""
+    """One change of a tweet's status, or a look at it that left it pending. Append-only, which a trigger sees to: undoing is one more."""
 
     tweet = models.ForeignKey(Tweet, on_delete=models.PROTECT, related_name="moderation_events")
     by = models.ForeignKey(
@@ -190,11 +209,16 @@ class ModerationEvent(models.Model):
     reason = models.CharField(max_length=200, blank=True)
     bulk = models.ForeignKey(BulkAction, on_delete=models.PROTECT, null=True, blank=True, related_name="events", db_index=False)
     undoes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, blank=True, related_name="undone_by")
+    origin_shown = models.BooleanField(default=False, db_default=False, help_text="Whoever decided was shown who wrote it.")
     at = models.DateTimeField(db_default=Now())
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["bulk"], condition=models.Q(bulk__isnull=False), name="events_of_bulk")]
+        indexes = [
+            models.Index(fields=["bulk"], condition=models.Q(bulk__isnull=False), name="events_of_bulk"),
+            # Whose turn it is to be undone.
+            models.Index(fields=["by", "id"], condition=models.Q(bulk__isnull=True, undoes__isnull=True), name="events_of_person"),
+        ]
 
 
 class CategoryEvent(models.Model):

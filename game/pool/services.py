@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import Count, Q
 
 from game.pool import rules
-from game.pool.models import Author, Category, Kind, ModerationEvent, NearMarks, Split, Status, Tweet
+from game.pool.models import Author, BulkAction, Category, Kind, NearMarks, Split, Status, Tweet
 from game.pool.near import NEAR, jaccard, letter_runs, near_marks
 from game.pool.signals import tweets_erased
 
@@ -165,17 +166,62 @@ def count_ready(*, categories: Iterable[Category], authors: Iterable[int] | None
     return ready
 
 
+# In one order, so that two of these wait for each other instead of locking each other out.
+_MODERATE = """
+    WITH changing AS ({changing}), logged AS (
+        INSERT INTO pool_moderationevent (tweet_id, by_id, before, after, reason, bulk_id)
+        SELECT id, %s, status, %s, %s, %s FROM changing
+    )
+    UPDATE pool_tweet SET status = %s FROM changing WHERE pool_tweet.id = changing.id
+"""
+
+
 @transaction.atomic
-def moderate_tweets(*, tweets: Q, by: User | None, after: str, reason: str = "") -> int:
+def moderate_tweets(*, tweets: Q, by: User | None, after: str, reason: str = "", bulk: BulkAction | None = None) -> int:
     """Give every tweet that matches `tweets` the status `after`, with one event each; return how many changed.
 
-    `by` is None where a rule decides. A tweet whose text was erased stays as it is.
+    `by` is None where a rule decides. A tweet whose text was erased stays as it is. One statement, however many they are.
     """
-    changing = list(Tweet.objects.select_for_update().filter(tweets).exclude(status=after).exclude(text="").values_list("pk", "status"))
-    ModerationEvent.objects.bulk_create(
-        ModerationEvent(tweet_id=pk, by=by, before=before, after=after, reason=reason) for pk, before in changing
+    locked = Tweet.objects.filter(tweets).exclude(status=after).exclude(text="").select_for_update(of=("self",), no_key=True)
+    try:
+        sql, parameters = locked.order_by("pk").only("pk", "status").query.sql_with_params()
+    except EmptyResultSet:
+        return 0
+    by_id, bulk_id = by.pk if by else None, bulk.pk if bulk else None
+    with connection.cursor() as cursor:
+        cursor.execute(_MODERATE.format(changing=sql), [*parameters, by_id, after, reason, bulk_id, after])
+        return int(cursor.rowcount)
+
+
+# What was changed since, and be it back and forth, stays; so does what was undone by itself and decided anew.
+_STANDING = """
+    SELECT tweet.id, event.id AS event_id, event.before, event.after
+      FROM pool_moderationevent event JOIN pool_tweet tweet ON tweet.id = event.tweet_id
+     WHERE event.bulk_id = %s AND tweet.status = event.after AND tweet.text <> ''
+       AND NOT EXISTS (SELECT FROM pool_moderationevent later WHERE later.tweet_id = tweet.id AND later.id > event.id)
+     ORDER BY tweet.id FOR NO KEY UPDATE OF tweet
+"""
+_UNDO = f"""
+    WITH changing AS ({_STANDING}), logged AS (
+        INSERT INTO pool_moderationevent (tweet_id, by_id, before, after, reason, bulk_id, undoes_id)
+        SELECT id, %s, after, before, %s, %s, event_id FROM changing
     )
-    return Tweet.objects.filter(pk__in=[pk for pk, _ in changing]).update(status=after)
+    UPDATE pool_tweet SET status = changing.before FROM changing WHERE pool_tweet.id = changing.id
+"""  # noqa: S608 (all of it stands here)
+
+
+@transaction.atomic
+def undo_bulk_action(*, action: BulkAction, by: User, reason: str = "") -> int:
+    """Put every tweet that `action` changed back to what it was, unless somebody has changed it since; return how many.
+
+    That is a bulk action too, by `by`.
+    """
+    undoing = BulkAction.objects.create(by=by, filters=action.filters, reason=reason, undoes=action)
+    with connection.cursor() as cursor:
+        # First only to lock: then the second look sees what those did whom we waited for.
+        cursor.execute(f"SELECT count(*) FROM ({_STANDING}) AS standing", [action.pk])  # noqa: S608 (as above)
+        cursor.execute(_UNDO, [action.pk, by.pk, reason, undoing.pk])
+        return int(cursor.rowcount)
 
 
 @transaction.atomic

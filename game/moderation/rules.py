@@ -1,0 +1,75 @@
+"""What a moderator may say of a tweet, which tweets two people look at, and how far two people agree."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+
+# By the digit that is pressed after `r`.
+REASONS: dict[str, str] = {
+    "1": "not a tweet of this category",
+    "2": "reply or piece of a conversation",
+    "3": "unsafe or cruel",
+    "4": "personal data",
+    "5": "advertisement or spam",
+    "6": "other language",
+    "7": "gives itself away",
+    "8": "broken text",
+    "9": "other",
+}
+# Two-sided 95 % of the normal distribution.
+Z_95 = 1.959963984540054
+# Guesses after which a tweet can be said to be too easy, and the share of right ones that makes it so.
+EASY_GUESSES, EASY_SHARE = 30, 0.95
+
+
+class Verdict(StrEnum):
+    """What a moderator says of a tweet; to flag it is to ask somebody else."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    FLAG = "flag"
+
+
+def goes_to_two(fingerprint: bytes, share: float) -> bool:
+    """Say whether two people decide on the tweet with this fingerprint: by hash, always the same ones, `share` (0 to 1) of all."""
+    # Salted: the bytes of the fingerprint itself have decided on the split.
+    mark = blake2b(bytes(fingerprint), digest_size=8, person=b"double review").digest()
+    return int.from_bytes(mark, "big") < share * 2**64
+
+
+def is_too_easy(*, right: int, guesses: int) -> bool:
+    """Say whether players see through a tweet so often that it is no fun."""
+    return guesses >= EASY_GUESSES and right >= EASY_SHARE * guesses
+
+
+@dataclass(frozen=True, slots=True)
+class Kappa:
+    """How far two people agree beyond chance: `value` up to 1, and its 95 % interval; None where it is undefined."""
+
+    value: float | None
+    n: int
+    low: float | None
+    high: float | None
+
+
+def cohen_kappa(table: Mapping[tuple[str, str], int]) -> Kappa:
+    """Return Cohen's κ of a table that counts how often one person said the first word of a key, and the other the second.
+
+    Cohen, J. (1960), "A coefficient of agreement for nominal scales". It is undefined where chance alone makes both agree
+    always: nothing was seen, or both said one and the same word throughout.
+    """
+    n = sum(table.values())
+    words = {word for pair in table for word in pair}
+    if n == 0:
+        return Kappa(None, 0, None, None)
+    rows = {word: sum(count for (one, _), count in table.items() if one == word) / n for word in words}
+    columns = {word: sum(count for (_, other), count in table.items() if other == word) / n for word in words}
+    agreed = sum(count for (one, other), count in table.items() if one == other) / n
+    by_chance = sum(rows[word] * columns[word] for word in words)
+    if math.isclose(by_chance, 1.0):
+        return Kappa(None, n, None, None)
+    value = (agreed - by_chance) / (1 - by_chance)
+    half = 0.0
+    return Kappa(value, n, max(-1.0, value - half), min(1.0, value + half))

@@ -1,0 +1,131 @@
+"""What a moderator looks for among the tweets: filters as the page's address spells them, and full text."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, timedelta
+from typing import Self
+
+from django.contrib.postgres.search import SearchQuery, SearchVector, SearchVectorExact
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from game.pool.models import Author, Category, Kind, Status, Tweet, TweetFlag
+
+# Counting stops there: nobody pages through more, and a million would take a second.
+COUNTED = 10_000
+PAGE = 50
+MAX_WORDS = 200
+_WORD = re.compile(r"\w")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
+# As the index of migration 0008 has it.
+_SEARCHED = SearchVector("text", config="simple")
+
+
+class BadFilter(ValueError):
+    """A filter that can't be followed; its message is one line for whoever typed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which tweets are meant; an empty field leaves its side open. Days are UTC, both included, and of the posting."""
+
+    category: str = ""
+    origin: str = ""
+    author: str = ""
+    model: str = ""
+    flag: str = ""
+    status: str = ""
+    since: str = ""
+    until: str = ""
+    words: str = ""
+
+    @classmethod
+    def parse(cls, query: Mapping[str, str]) -> Self:
+        """Read the filters of a page's address (its QueryDict, or what `spell` returned); raises BadFilter."""
+        given = {field.name: _UNPRINTABLE.sub(" ", str(query.get(field.name) or "")).strip() for field in fields(cls)}
+        for name, choices in (("origin", Kind.values), ("flag", TweetFlag.Flag.values), ("status", Status.values)):
+            if given[name] and given[name] not in choices:
+                raise BadFilter(f"{name}: “{given[name][:40]}” is none of {', '.join(choices)}.")
+        days = [_day(name, given[name]) for name in ("since", "until")]
+        if all(days) and days[0] > days[1]:  # type: ignore[operator]
+            raise BadFilter(f"since: {given['since']} is after {given['until']}.")
+        if len(given["words"]) > MAX_WORDS:
+            raise BadFilter(f"words: more than {MAX_WORDS} characters.")
+        if given["words"] and not _WORD.search(given["words"]):
+            raise BadFilter("words: there is no word in that.")
+        given["author"] = given["author"].removeprefix("@")
+        return cls(**given)
+
+    def spell(self) -> dict[str, str]:
+        """Return the fields that say something, as an address spells them."""
+        return {field.name: value for field in fields(self) if (value := getattr(self, field.name))}
+
+    @property
+    def tells_origin(self) -> bool:
+        """Say whether whoever sees what these filters let through knows who wrote it."""
+        return bool(self.origin or self.author or self.model)
+
+    def to_q(self) -> Q:
+        """Return the condition on Tweet. It joins no table, so rows that it finds can be locked."""
+        q = Q()
+        if self.category:
+            q &= Q(category__in=Category.objects.filter(slug=self.category).values("pk"))
+        if self.origin:
+            q &= Q(kind=self.origin)
+        if self.author:
+            q &= Q(author__in=Author.objects.filter(handle__iexact=self.author).values("pk"))
+        if self.model:
+            models = Author.objects.filter(Q(handle__iexact=self.model) | Q(name__iexact=self.model), kind=Kind.MACHINE)
+            q &= Q(author__in=models.values("pk"))
+        if self.flag:
+            q &= Q(Exists(TweetFlag.objects.filter(tweet=OuterRef("pk"), flag=self.flag)))
+        if self.status:
+            q &= Q(status=self.status)
+        if since := _day("since", self.since):
+            q &= Q(posted_at__gte=since)
+        if until := _day("until", self.until):
+            q &= Q(posted_at__lt=until + timedelta(days=1))
+        if self.words:
+            q &= Q(SearchVectorExact(_SEARCHED, SearchQuery(self.words, config="simple", search_type="websearch")))
+        return q
+
+
+def _day(name: str, text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise BadFilter(f"{name}: “{text[:40]}” is no day; write it like 2020-05-31.") from error
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many there are, or that there are more than `n`."""
+
+    n: int
+    more: bool = False
+
+
+def count(tweets: QuerySet[Tweet]) -> Count:
+    """Count, as far as it is worth it."""
+    found = tweets.order_by().values("pk")[: COUNTED + 1].count()
+    return Count(min(found, COUNTED), more=found > COUNTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Tweets that were found, newest first, with author and category; `below` asks for the next page, if there is one."""
+
+    tweets: list[Tweet]
+    below: int | None
+
+
+def find(*, filters: Filters, below: int | None = None) -> Page:
+    """Find tweets, a page of them: those with an id less than `below`."""
+    tweets = Tweet.objects.filter(filters.to_q()).select_related("author", "category").prefetch_related("flags")
+    if below is not None:
+        tweets = tweets.filter(pk__lt=below)
+    rows = list(tweets.order_by("-pk")[: PAGE + 1])
+    return Page(rows[:PAGE], rows[PAGE - 1].pk if len(rows) > PAGE else None)
