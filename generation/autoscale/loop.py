@@ -6,16 +6,13 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
-from kombu.exceptions import OperationalError as BrokerAway
 
 from game.database import Lock, unserved
-from generation import tasks
 from generation.autoscale import rules
 from generation.autoscale.drivers import Driver, DriverError
 from generation.autoscale.queue import names_seen, read_queue
 from generation.autoscale.quiet import Unreachable, no_more_tasks
 from generation.autoscale.rules import Action, Limits, Past, Situation
-from generation.workers import workers_seen
 
 # Of the lock that one autoscaler at a time holds: "auto" in ASCII.
 _LOCK = 0x6175746F
@@ -30,8 +27,10 @@ class Taken(Exception):
 class Autoscaler:
     """Keeps one machine: `look` is one look at everything, and what follows from it."""
 
-    def __init__(self, *, driver: Driver, say: Callable[[str], None], dry_run: bool = False) -> None:
-        self.driver, self.say, self.dry_run = driver, say, dry_run
+    def __init__(
+        self, *, driver: Driver, say: Callable[[str], None], dry_run: bool = False, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.driver, self.say, self.dry_run, self.sleep = driver, say, dry_run, sleep
         self.limits = Limits(
             after=timedelta(seconds=settings.AUTOSCALE_AFTER_SECONDS), idle=timedelta(minutes=settings.AUTOSCALE_IDLE_MINUTES)
         )
@@ -58,13 +57,11 @@ class Autoscaler:
                 if isinstance(error, (OperationalError, InterfaceError)):
                     self.close()
                     connection.close()
-            time.sleep(wait)
+            self.sleep(wait)
 
     def look(self) -> None:
         """Look once, decide, and do it; raises Taken, and what is in TROUBLE."""
         self._hold_lock()
-        if not self.dry_run:
-            _plan_for_nobody()
         queue = read_queue(workers=settings.AUTOSCALE_WORKER)
         reading = self.driver.read()
         past = self.past or Past(since=queue.now)
@@ -120,15 +117,6 @@ class Autoscaler:
         if line != self._said or always:
             self.say(line)
         self._said = line
-
-
-def _plan_for_nobody() -> None:
-    """See what the pool lacks while no worker is there to: without this nothing would wait, and the machine never start."""
-    if not workers_seen().exists():
-        try:
-            tasks.keep_pool_ready()
-        except (BrokerAway, OSError) as error:
-            raise Unreachable(f"Redis does not answer: {' '.join(str(error).split())}") from error
 
 
 def describe(error: Exception) -> str:

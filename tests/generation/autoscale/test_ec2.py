@@ -15,6 +15,7 @@ from generation.autoscale.rules import Machine
 from tests.stack import free_port
 
 REGION = "eu-central-1"
+IMAGE = "ami-12c6146b"  # one that moto knows
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +37,7 @@ def client(address: str, monkeypatch: pytest.MonkeyPatch):
 
 
 def launch(client) -> str:
-    image = client.describe_images()["Images"][0]["ImageId"]
-    return client.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+    return client.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
 
 
 def state(client, instance: str) -> str:
