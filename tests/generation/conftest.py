@@ -10,6 +10,7 @@ import pytest
 
 from game.pool.models import Category
 from generation import batches, versions
+from generation.loading import BY_CTRANSLATE2, Runs
 from generation.models import Batch, ModelVersion
 from generation.versions import STARTER
 
@@ -34,10 +35,10 @@ def category(db: None) -> Category:
 def register(category: Category, tmp_path: Path) -> Callable[..., ModelVersion]:
     """Return a function that registers and promotes a copy of the shipped model, changed by `spoil(folder)` and by what its card says."""
 
-    def make(spoil: Callable[[Path], object] = lambda folder: None, **card: Any) -> ModelVersion:
+    def make(spoil: Callable[[Path], object] = lambda folder: None, runs: Runs = BY_CTRANSLATE2, **card: Any) -> ModelVersion:
         folder = copy_model(tmp_path / f"model-{ModelVersion.objects.count()}", **card)
         spoil(folder)
-        return versions.promote_model(model_version=versions.register_model(category=category, folder=folder), by=None)
+        return versions.promote_model(model_version=versions.register_model(category=category, folder=folder, runs=runs), by=None)
 
     return make
 
