@@ -1,8 +1,7 @@
 """Batches: created once, claimed by one worker, run, and written in one transaction."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
 from random import Random
 from uuid import uuid4
 
@@ -12,13 +11,15 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from game.live.services import announce
-from game.pool.models import Category, Status, Tweet
+from game.pool.models import Status
 from game.pool.services import NewTweet, add_tweets
 from generation import workers
 from generation.claims import FAILED, PENDING, RUNNING, Claim, claim_job, lease
 from generation.loading import load_writer
 from generation.models import Batch, ModelVersion
+from generation.pool import Pool
 from generation.rules import Drop
+from generation.samples import keep_samples
 from generation.writing import Harvest, write
 
 # The live topic of the page, and its one room.
@@ -63,6 +64,7 @@ def run_batch(*, batch_id: int, now: datetime, progress: Callable[[float], None]
         claim.renew()
         progress(share)
 
+    pool = Pool(model.category, tell=claim.renew)
     announce_page()
     try:
         with claim, workers.at_work(f"Writing {batch.wanted} tweets for {model.category}"):
@@ -72,23 +74,19 @@ def run_batch(*, batch_id: int, now: datetime, progress: Callable[[float], None]
                 language=model.category.language,
                 wanted=batch.wanted,
                 rng=Random(claim.token.int),
-                known=partial(_in_pool, model.category),
+                known=pool.known,
+                near=pool.near,
                 after_chunk=after_chunk,
             )
-            _store(claim, model, harvest, now)
+            _store(claim, batch, harvest, now)
     finally:
         announce_page()
     batch.refresh_from_db()
     return batch
 
 
-def _in_pool(category: Category, marks: Iterable[bytes]) -> set[bytes]:
-    found = Tweet.objects.filter(category=category, fingerprint__in=marks)
-    return set(map(bytes, found.values_list("fingerprint", flat=True)))
-
-
-def _store(claim: Claim[Batch], model: ModelVersion, harvest: Harvest, now: datetime) -> None:
-    dropped = harvest.dropped
+def _store(claim: Claim[Batch], batch: Batch, harvest: Harvest, now: datetime) -> None:
+    model, dropped = batch.model_version, harvest.dropped
     facts = {"model": model.name, "version": model.version} | {key: model.sampling[key] for key in ("temperature", "topk", "topp")}
     with transaction.atomic():
         tweets = [NewTweet(author=model.author, text=text, posted_at=now, facts=facts) for text in harvest.chosen]
@@ -96,6 +94,7 @@ def _store(claim: Claim[Batch], model: ModelVersion, harvest: Harvest, now: date
         # Another batch of the category may have written the same text since the screen.
         dropped[Drop.DUPLICATE] += len(harvest.chosen) - kept
         claim.finish(made=harvest.made, kept=kept, dropped={reason: count for reason, count in dropped.most_common() if count})
+        keep_samples(batch=batch, fallen=harvest.fallen)
 
 
 def hand_back(*, worker: str) -> None:

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
-from game.pool.models import Author, Category
+from game.pool.models import Author, Category, Tweet
 
 
 class Corpus(models.Model):
@@ -155,7 +155,10 @@ class DroppedSample(models.Model):
     batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="dropped_samples")
     reason = models.CharField(max_length=40, help_text="A generation.rules.Drop.")
     text = models.TextField()
-    detail = models.CharField(max_length=400, blank=True, help_text="The word, or the tweet that it is too near to.")
+    detail = models.CharField(max_length=400, blank=True, help_text="The word, the words in a row, how alike.")
+    tweet = models.ForeignKey(
+        Tweet, on_delete=models.CASCADE, null=True, blank=True, related_name="+", help_text="What it says nearly the same as."
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -16,7 +16,9 @@ from enum import StrEnum
 from itertools import accumulate, pairwise
 from random import Random
 
+from game.pool.personal import personal_data
 from game.pool.rules import MAX_LENGTH, MIN_LENGTH, has_link, has_markup, is_manual_retweet, is_piece, is_surely_other_language, normalise
+from game.pool.unsafe import unsafe_words
 
 # Bytes of one hash, which also tell the two files apart. Among 2**32 values a made-up word passes
 # for one of 100,000 known ones once in 43,000 words; runs must not collide at all.
@@ -98,6 +100,12 @@ def is_copied(text: str, runs: HashedSet) -> bool:
     return any(run in runs for run in run_hashes(text))
 
 
+def copied_words(text: str, runs: HashedSet) -> str:
+    """Return the first eight words in a row that stand in the corpus too; "" if none do."""
+    words = words_of(text)
+    return next((" ".join(words[start : start + RUN_WORDS]) for start, run in enumerate(run_hashes(text)) if run in runs), "")
+
+
 class Drop(StrEnum):
     """Why a sample is not kept."""
 
@@ -109,11 +117,14 @@ class Drop(StrEnum):
     LINK = "has a link"
     MARKUP = "markup left"
     LANGUAGE = "other language"
+    PERSONAL = "personal data"
+    UNSAFE = "unsafe word"
     REPETITION = "repeats itself"
     MADE_UP_WORD = "made-up word"
     UNKNOWN_HANDLE = "unknown handle"
     COPIED = "copied from training"
     DUPLICATE = "duplicate"
+    NEAR = "near-copy"
     LENGTH = "length not needed"
     UNLIKE = "judged unlike people"
 
@@ -161,8 +172,8 @@ def _has_loop(words: list[str], width: int, times: int) -> bool:
 def screen(text: str, *, finished: bool, language: str, knowledge: Knowledge) -> str | Drop:
     """Return a sample's text as the pool keeps it, or the reason why it is dropped.
 
-    What no human tweet of the pool is (a reply, a link, another language) no machine tweet may be:
-    it would tell. Reasons are counted in the order of the checks.
+    What no human tweet of the pool is or holds (a reply, a link, another language, an unsafe word) no machine tweet
+    may: it would tell. Reasons are counted in the order of the checks.
     """
     text = normalise(text)
     if not finished:
@@ -181,6 +192,10 @@ def screen(text: str, *, finished: bool, language: str, knowledge: Knowledge) ->
         return Drop.MARKUP
     if is_surely_other_language(text, language):
         return Drop.LANGUAGE
+    if personal_data(text):
+        return Drop.PERSONAL
+    if unsafe_words(text):
+        return Drop.UNSAFE
     if repeats_itself(text):
         return Drop.REPETITION
     if unknown := made_up_words(text, knowledge.words):
@@ -188,6 +203,18 @@ def screen(text: str, *, finished: bool, language: str, knowledge: Knowledge) ->
     if is_copied(text, knowledge.runs):
         return Drop.COPIED
     return text
+
+
+def explain(text: str, drop: Drop, knowledge: Knowledge) -> str:
+    """Return what exactly of a sample was the reason, for people to read; "" where the reason says it all."""
+    text = normalise(text)
+    if drop == Drop.PERSONAL:
+        return personal_data(text)
+    if drop == Drop.UNSAFE:
+        return ", ".join(unsafe_words(text))
+    if drop in (Drop.MADE_UP_WORD, Drop.UNKNOWN_HANDLE):
+        return ", ".join(made_up_words(text, knowledge.words))
+    return copied_words(text, knowledge.runs) if drop == Drop.COPIED else ""
 
 
 def choose(candidates: Sequence[str], profile: LengthProfile, wanted: int, rng: Random, log_ratios: Sequence[float] = ()) -> list[str]:

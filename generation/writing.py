@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from game.pool.rules import fingerprint
+from game.pool.services import Near
 from generation import rules
 from generation.backends.base import Backend, Sample, Sampling
 from generation.loading import Writer
-from generation.rules import Drop, Knowledge
+from generation.rules import Drop
+from generation.screening import Fallen, Screening
 
 # Samples that are drawn between two renewals of the lease.
 CHUNK = 256
@@ -37,6 +38,8 @@ class Harvest:
     log_ratios: list[float] = field(default_factory=list)
     chosen: list[str] = field(default_factory=list)
     dropped: Counter[Drop] = field(default_factory=Counter)
+    # A few of those, to look at.
+    fallen: list[Fallen] = field(default_factory=list)
 
 
 def write(
@@ -47,22 +50,23 @@ def write(
     wanted: int,
     rng: Random,
     known: Callable[[Iterable[bytes]], set[bytes]],
+    near: Callable[[Sequence[str]], Sequence[Near | None]] | None = None,
     after_chunk: Callable[[float], None] = lambda _share: None,
 ) -> Harvest:
     """Write `wanted` texts, or fewer if the model can't.
 
-    `settings` are a model card's `sampling`. `known` says which of some fingerprints the pool holds already; `after_chunk` is told
-    the share of the work that is done. Raises BackendError.
+    `settings` are a model card's `sampling`; `known` and `near` ask the pool, see Screening; `after_chunk` is told the share of the
+    work that is done. Raises BackendError.
     """
-    sampling, harvest, seen = Sampling.of(settings), Harvest(), set[bytes]()
+    sampling, screening = Sampling.of(settings), Screening(language, writer.knowledge, known, near)
+    harvest = Harvest(dropped=screening.dropped, fallen=screening.fallen)
     enough = wanted * int(settings.get("candidates", CANDIDATES)) + SPARE
     while len(harvest.passed) < enough and harvest.made < enough * MAX_SAMPLES_PER_TEXT:
         share = (len(harvest.passed) + 1) / (harvest.made + 2)
         count = min(CHUNK, math.ceil((enough - len(harvest.passed)) / share))
         samples = writer.backend.generate(count=count, sampling=sampling)
         harvest.made += len(samples)
-        passed, dropped = screen_all(samples, language, writer.knowledge, seen, known)
-        harvest.dropped += dropped
+        passed = screening.screen(samples)
         harvest.passed += passed
         if writer.judge:
             harvest.log_ratios += writer.judge.log_ratios(passed, _likelihoods(passed, samples, writer.backend, sampling.max_tokens))
@@ -70,7 +74,8 @@ def write(
     sharpness = float(settings.get("sharpness", SHARPNESS))
     log_ratios = [sharpness * ratio for ratio in harvest.log_ratios]
     harvest.chosen = rules.choose(harvest.passed, writer.knowledge.lengths, wanted, rng, log_ratios)
-    harvest.dropped[Drop.UNLIKE if writer.judge else Drop.LENGTH] = len(harvest.passed) - len(harvest.chosen)
+    for text in set(harvest.passed).difference(harvest.chosen):
+        screening.drop(Drop.UNLIKE if writer.judge else Drop.LENGTH, text)
     return harvest
 
 
@@ -81,22 +86,3 @@ def _likelihoods(texts: Sequence[str], samples: Iterable[Sample], backend: Backe
     asked = backend.likelihoods(unknown, max_tokens=max_tokens) if unknown else []
     told |= zip(unknown, asked, strict=True)
     return [told[text] for text in texts]
-
-
-def screen_all(
-    samples: Iterable[Sample], language: str, knowledge: Knowledge, seen: set[bytes], known: Callable[[Iterable[bytes]], set[bytes]]
-) -> tuple[list[str], Counter[Drop]]:
-    """Return the texts that pass, and why the others don't; `seen` holds the fingerprints so far, and grows."""
-    outcomes = [rules.screen(each.text, finished=each.finished, language=language, knowledge=knowledge) for each in samples]
-    marks = {text: fingerprint(text) for text in outcomes if not isinstance(text, Drop)}
-    seen |= known(marks.values())
-    passed, dropped = list[str](), Counter[Drop]()
-    for outcome in outcomes:
-        if isinstance(outcome, Drop):
-            dropped[outcome] += 1
-        elif marks[outcome] in seen:
-            dropped[Drop.DUPLICATE] += 1
-        else:
-            seen.add(marks[outcome])
-            passed.append(outcome)
-    return passed, dropped

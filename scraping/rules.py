@@ -6,10 +6,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
+from game.pool.personal import personal_data
 from game.pool.rules import MAX_LENGTH, MIN_LENGTH, has_link, has_markup, is_manual_retweet, is_piece, is_surely_other_language, normalise
+from game.pool.unsafe import unsafe_words
 
 # One more whenever `clean` comes to decide anything differently: `manage.py reclean` then cleans again what an earlier one cleaned.
-CLEANING_VERSION = 1
+CLEANING_VERSION = 2
 # By source: the platform whose handles it reads. `twint` and `x` are two ways to one platform.
 PLATFORMS = {"bluesky": "bluesky", "mastodon": "mastodon", "x": "twitter", "twint": "twitter"}
 
@@ -29,6 +31,8 @@ class Drop(StrEnum):
     TRUNCATED = "cut off"
     MARKUP = "markup left"
     LANGUAGE = "other language"
+    PERSONAL = "personal data"
+    UNSAFE = "unsafe word"
     TOO_SHORT = "too short"
     TOO_LONG = "too long"
     DUPLICATE = "duplicate"
@@ -99,6 +103,10 @@ def clean(post: Post, cleaning: Cleaning) -> str | Drop:
         return Drop.TOO_LONG
     if is_surely_other_language(text, cleaning.language):
         return Drop.LANGUAGE
+    if personal_data(text):
+        return Drop.PERSONAL
+    if unsafe_words(text):
+        return Drop.UNSAFE
     return text
 
 

@@ -19,7 +19,8 @@ from generation.folders import read_knowledge
 from generation.judge import features
 from generation.loading import Writer, read_writer
 from generation.rules import RUN_BYTES, HashedSet, Knowledge, is_copied, made_up_words, run_hashes
-from generation.writing import CHUNK, screen_all, write
+from generation.screening import Screening
+from generation.writing import CHUNK, write
 from training.steps.files import read_json, read_texts, written_aside
 from training.steps.recipe import Recipe, StepError
 
@@ -75,9 +76,8 @@ def write_features(*, recipe: Recipe) -> None:
     human = read_texts(corpus / "train.jsonl")
     lines = _read_lines(out / "samples.jsonl")
     likelihood_of = {line["text"]: line["log_probability"] for line in lines}
-    machine, _ = screen_all(
-        [Sample(line["text"], True) for line in lines], _language(corpus), writer.knowledge, set(), _known(corpus, "train")
-    )
+    screening = Screening(_language(corpus), writer.knowledge, _known(corpus, "train"))
+    machine = screening.screen([Sample(line["text"], True) for line in lines])
     if not machine:
         raise StepError(f"none of {len(lines)} samples passes the screen: there is nothing for a judge to learn from")
     held_back = set(read_texts(out / "tuned" / "held_back.jsonl"))

@@ -67,3 +67,22 @@ def _permutations() -> Any:
     bits = shake_128(b"near-copies").digest(2 * BANDS * ROWS * 8)
     factors, terms = numpy.frombuffer(bits, "<u8").astype(numpy.uint64).reshape(2, BANDS * ROWS)
     return factors | numpy.uint64(1), terms
+
+
+class Shelf:
+    """Texts in memory, none of which is a near-copy of another."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._places: dict[int, list[int]] = {}
+
+    def put(self, text: str) -> str:
+        """Add `text`, unless it is a near-copy of one that is here: then return that one. "" if it was added."""
+        marks = near_marks(text)
+        for place in {place for mark in marks for place in self._places.get(mark, ())}:
+            if similarity(text, self._texts[place]) >= NEAR:
+                return self._texts[place]
+        for mark in marks:
+            self._places.setdefault(mark, []).append(len(self._texts))
+        self._texts.append(text)
+        return ""

@@ -205,6 +205,8 @@ _WORD = re.compile(r"\w+")
 _COMMON_ENGLISH = """
     the and that with this have you our your what from they would which their about been were why how when there because
     it's don't I'm The This We What
+    just not more get people today good know make think should right really need want after only some still work tonight like going
+    great see than who has out my It's Thank Thanks
 """
 _SETTLING = {"en": frozenset(_COMMON_ENGLISH.split())}
 

@@ -47,15 +47,17 @@ def test_every_post_is_kept_or_counted_by_its_reason(category: Category, write: 
         twint(12, username="CY"),
         twint(13, tweet="2/3 " + sentence(13)),
         twint(14, is_superseded=True),
+        twint(15, tweet=sentence(15) + " Write to owls@birds.example!"),
+        twint(16, tweet=sentence(16) + " What a bunch of assholes."),
         "{",
     )
     OptOut.objects.create(platform="twitter", handle="cy")
     report = run(category, path, only=["@Ada_Owl", "cy"])
     assert report.kept == 1
     assert +report.dropped == dict.fromkeys(Drop, 1)
-    assert report.broken_lines == ["a.jsonl, line 15: is not JSON: Expecting property name enclosed in double quotes at column 2."]
+    assert report.broken_lines == ["a.jsonl, line 17: is not JSON: Expecting property name enclosed in double quotes at column 2."]
     assert outcome_rows(report)[0] == ("kept", 1)
-    assert outcome_rows(report)[-1] == ("posts read", 15)
+    assert outcome_rows(report)[-1] == ("posts read", 17)
 
 
 def test_what_is_kept_is_stored_with_author_time_and_facts(category: Category, write: Write) -> None:
