@@ -5,7 +5,7 @@ import tomllib
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
-from itertools import chain, product
+from itertools import chain, groupby, product
 from pathlib import Path
 from string import ascii_lowercase
 
@@ -36,17 +36,23 @@ def _read_words() -> Iterator[tuple[str, str]]:
 
 def _expression(form: str, word: str) -> str:
     """Return the expression of a word and of how people disguise it."""
-    letters = [_any_number_of(letter) if letter.isalpha() else re.escape(letter) for letter in word]
-    solid = _FORMS[form].format("".join(letters), begin=_BEGIN, ending=_ENDING, end=_END)
+    runs = [(letter, len(list(run))) for letter, run in groupby(word)]
+    solid = "".join(_stretched(letter, times) if letter.isalpha() else re.escape(letter * times) for letter, times in runs)
+    solid = _FORMS[form].format(solid, begin=_BEGIN, ending=_ENDING, end=_END)
     if not word.isalpha():
         return solid
+    letters = [_any_of(letter) for letter in word]
     spelled = "|".join(mark.join(letters) for mark in (rf"[{re.escape(_MARKS)}]?", r"\s"))
     return rf"{solid}|{_BEGIN}(?:{spelled}){_ENDING}{_END}"
 
 
-def _any_number_of(letter: str) -> str:
+def _any_of(letter: str) -> str:
+    return f"[{re.escape(_typed_for(letter))}]"
+
+
+def _stretched(letter: str, times: int) -> str:
     # Two consonants for one make another word, or a name.
-    return f"[{re.escape(_typed_for(letter))}]+" if letter in _VOWELS else f"[{re.escape(_typed_for(letter))}](?:{letter}{letter}+)?"
+    return f"{_any_of(letter)}(?:{letter}{letter}+)?" if times == 1 and letter not in _VOWELS else f"{_any_of(letter)}{{{times},}}"
 
 
 def _typed_for(letter: str) -> str:
