@@ -33,6 +33,8 @@ os.environ.update(
     SECRET_KEY="a key for tests only",
     DJANGO_SETTINGS_MODULE="game.settings",
 )
+# Models of a few thousand parameters: threads that wait for each other, on cores that other processes use, take many times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 django.setup()
 
 
