@@ -1,14 +1,15 @@
 """The pool is kept filled: what it lacks is planned, what was abandoned is taken back, what failed is tried again."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import takewhile
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, F, Max, Sum
-from django.db.models.functions import Greatest, Least, Now
+from django.db.models import Count, F, Max, Sum, Window
+from django.db.models.functions import Greatest, Least, Now, RowNumber
 
-from game.pool.models import Category, Kind, Tweet
+from game.pool.models import Category, Kind, Status, Tweet
 from game.pool.services import count_ready
 from generation import planning
 from generation.batches import announce_page, create_batch
@@ -18,6 +19,8 @@ from generation.planning import Stock
 
 # Any constant that no other advisory lock of this database uses.
 _PLANNING_LOCK = 0x626F7473
+# Batches by which a model's pace and luck are told.
+RECENT = 10
 # Until a message that was not answered is sent once more.
 LONGEST_WAIT = timedelta(minutes=10)
 GIVEN_UP = (
@@ -65,7 +68,8 @@ def _take_back_abandoned() -> list[int]:
 def _plan(now: datetime) -> list[int]:
     models = {model.category_id: model for model in ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE, category__active=True)}
     unfinished = Batch.objects.filter(UNFINISHED)
-    stocks = [stock for stock in _take_stock(models, now=now) if not _rests(models[stock.category], now)]
+    resting = {pk for pk, until in find_resting(models=models.values()).items() if now < until}
+    stocks = [stock for stock in _take_stock(models, now=now) if models[stock.category].pk not in resting]
     plan = planning.plan_batches(stocks, batch_size=settings.GENERATION_BATCH_SIZE, room=planning.QUEUE - unfinished.count())
     # Two plans from one state of things would name their batches alike.
     state = Batch.objects.aggregate(last=Max("pk"))["last"] or 0
@@ -79,12 +83,20 @@ def _take_stock(models: dict[int, ModelVersion], *, now: datetime) -> list[Stock
     # What a replaced model left does not count: its successor begins to write at once.
     ready = count_ready(categories=Category.objects.filter(pk__in=models), authors=[model.author_id for model in models.values()])
     in_flight = dict(Batch.objects.filter(UNFINISHED).values_list("model_version__category").annotate(Sum("wanted")))
+    waiting = _count_waiting(models)
     consumed = count_consumed(since=now - planning.HOUR)
     return [
-        Stock(category, ready[category][Kind.MACHINE], in_flight.get(category, 0), used, target(used))
+        Stock(category, ready[category][Kind.MACHINE], in_flight.get(category, 0) + waiting.get(category, 0), used, target(used))
         for category in models
         for used in [consumed.get(category, 0)]
     ]
+
+
+def _count_waiting(models: dict[int, ModelVersion]) -> dict[int, int]:
+    """Count what the models wrote for categories whose moderators look at all of it: while they have not, no more is needed."""
+    pending = Tweet.objects.filter(category__in=models, category__approves_clean=False, status=Status.PENDING)
+    mine = pending.filter(author__in=[model.author_id for model in models.values()])
+    return dict(mine.values_list("category").annotate(Count("id")))
 
 
 def target(consumed: int) -> int:
@@ -103,14 +115,21 @@ def count_consumed(*, since: datetime) -> dict[int, int]:
     return dict(dealt.values_list("category").annotate(Count("id")))
 
 
-def _rests(model_version: ModelVersion, now: datetime) -> bool:
-    until = rests_until(model_version=model_version)
-    return until is not None and now < until
+def find_recent(*, models: Iterable[ModelVersion]) -> dict[int, list[Batch]]:
+    """Return the last batches of each model that are over, by its id, the newest first."""
+    place = Window(RowNumber(), partition_by="model_version", order_by=F("finished_at").desc())
+    over = Batch.objects.filter(model_version__in=models, finished_at__isnull=False).annotate(place=place)
+    recent: dict[int, list[Batch]] = {}
+    for batch in over.filter(place__lte=RECENT).order_by("place"):
+        recent.setdefault(batch.model_version_id, []).append(batch)
+    return recent
 
 
-def rests_until(*, model_version: ModelVersion) -> datetime | None:
-    """Return until when a model is left alone because its last batches came to nothing; None if they did not."""
-    last = model_version.batches.exclude(finished_at=None).order_by("-finished_at")[:10]
-    fruitless = list(takewhile(lambda batch: not batch.kept, last))
-    since = fruitless[0].finished_at if fruitless else None
-    return since + planning.pause_after_failures(len(fruitless)) if since else None
+def find_resting(*, models: Iterable[ModelVersion]) -> dict[int, datetime]:
+    """Return until when models are left alone whose last batches came to nothing, by their ids."""
+    resting = {}
+    for model, recent in find_recent(models=models).items():
+        fruitless = list(takewhile(lambda batch: not batch.kept, recent))
+        if fruitless and (since := fruitless[0].finished_at):
+            resting[model] = since + planning.pause_after_failures(len(fruitless))
+    return resting
