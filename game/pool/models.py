@@ -130,6 +130,13 @@ class Tweet(models.Model):
                 condition=models.Q(status=Status.APPROVED, split=Split.PLAY, first_dealt_at__isnull=True),
                 name="tweet_ready",
             ),
+            # What play uses up, as planning counts it every few seconds.
+            models.Index(
+                fields=["first_dealt_at"],
+                include=["category"],
+                condition=models.Q(kind=Kind.MACHINE, first_dealt_at__isnull=False),
+                name="tweet_dealt",
+            ),
             # Few, and looked for among all: which models have learned from them?
             models.Index(fields=["author"], condition=models.Q(status=Status.WITHDRAWN), name="tweet_withdrawn"),
             # The queue, the oldest first; what waits for somebody else lies apart, so that nobody steps over what they have seen.
