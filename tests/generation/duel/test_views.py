@@ -133,7 +133,7 @@ def test_what_can_not_be_asked_is_told_at_the_field_and_kept(client: Client, mod
     page = response.content.decode()
     assert response.status_code == 422
     assert re.search(r'aria-describedby="q-help q-trouble" aria-invalid="true"', page)
-    assert re.search(r'<p id="q-trouble" class="ask__trouble" role="alert">\S', page)
+    assert re.search(r'<p id="q-trouble" class="ask__trouble ask__trouble--bad" role="alert">\S', page)
     assert f'value="{escape(text[:1000])}"' in page
     assert not Prompt.objects.exists()
 
@@ -245,7 +245,9 @@ def test_a_page_is_the_same_whoever_looks_and_changes_when_its_completions_do(
     assert escape(completion.text.removeprefix("I think that")) not in column()
 
 
-def test_a_known_prompt_takes_two_queries_however_much_there_is_to_show(client: Client, answered: Prompt, django_assert_num_queries) -> None:
+def test_a_known_prompt_takes_two_queries_however_much_there_is_to_show(
+    client: Client, answered: Prompt, django_assert_num_queries
+) -> None:
     with django_assert_num_queries(2):
         ask(client, "I think that", **HTMX)
     Completion.objects.filter(place__gt=0).delete()
