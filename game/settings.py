@@ -129,6 +129,7 @@ CELERY_TASK_ROUTES = {
     "generation.tasks.keep_pool_ready": {"queue": "clock"},
     "generation.duel.tasks.keep_duels_going": {"queue": "clock"},
     "training.tasks.keep_training_going": {"queue": "clock"},
+    "game.moderation.tasks.look_through_new_tweets": {"queue": "clock"},
     # Hours, on machines that have torch.
     "training.tasks.run_training": {"queue": "training"},
     # Somebody waits for these.
@@ -220,6 +221,10 @@ SCRAPE_KEEP_RAW = env.flag("SCRAPE_KEEP_RAW", True)
 SCRAPE_LEASE_SECONDS = env.whole("SCRAPE_LEASE_SECONDS", 60, minimum=2, maximum=86_400)
 SCRAPE_CHECK_SECONDS = env.seconds("SCRAPE_CHECK_SECONDS", 5.0, maximum=86_400)
 
+# --- Moderation ----------------------------------------------------------------------------
+# How often the clock looks through some of the tweets that are new.
+MODERATION_CHECK_SECONDS = env.seconds("MODERATION_CHECK_SECONDS", 5.0, maximum=86_400)
+
 # --- The clock -----------------------------------------------------------------------------
 CELERY_BEAT_SCHEDULE = {
     # While a worker is busy or away, one check waits in the queue and not a heap of them.
@@ -229,6 +234,7 @@ CELERY_BEAT_SCHEDULE = {
         "generation.duel.tasks.keep_duels_going": GENERATION_CHECK_SECONDS,
         "training.tasks.keep_training_going": TRAINING_CHECK_SECONDS,
         "scraping.tasks.keep_scraping_going": SCRAPE_CHECK_SECONDS,
+        "game.moderation.tasks.look_through_new_tweets": MODERATION_CHECK_SECONDS,
     }.items()
 }
 
@@ -270,6 +276,8 @@ RATE_DUEL_NEW = env.rate("RATE_DUEL_NEW", "30/m")
 RATE_TRAINING = env.rate("RATE_TRAINING", "60/m")
 RATE_SCRAPING = env.rate("RATE_SCRAPING", "60/m")
 RATE_GENERATION = env.rate("RATE_GENERATION", "60/m")
+# A fast moderator decides two a second, and several sit behind one address.
+RATE_MODERATION = env.rate("RATE_MODERATION", "40/s")
 
 # --- Import --------------------------------------------------------------------------------
 # What becomes of a post that ends in a link: "drop" it, or "strip" the link.

@@ -88,9 +88,11 @@ def run_batch(*, batch_id: int, now: datetime, progress: Callable[[float], None]
 def _store(claim: Claim[Batch], batch: Batch, harvest: Harvest, now: datetime) -> None:
     model, dropped = batch.model_version, harvest.dropped
     facts = {"model": model.name, "version": model.version} | {key: model.sampling[key] for key in ("temperature", "topk", "topp")}
+    # What was chosen has passed all that a tweet is flagged for.
+    status = Status.APPROVED if model.category.approves_clean else Status.PENDING
     with transaction.atomic():
         tweets = [NewTweet(author=model.author, text=text, posted_at=now, facts=facts) for text in harvest.chosen]
-        kept = sum(pk is not None for pk in add_tweets(category=model.category, tweets=tweets, status=Status.APPROVED))
+        kept = sum(pk is not None for pk in add_tweets(category=model.category, tweets=tweets, status=status))
         # Another batch of the category may have written the same text since the screen.
         dropped[Drop.DUPLICATE] += len(harvest.chosen) - kept
         claim.finish(made=harvest.made, kept=kept, dropped={reason: count for reason, count in dropped.most_common() if count})

@@ -54,7 +54,7 @@ def _held_by_others(by: User, now: datetime) -> Q:
 
 def _weigh(filters: Filters) -> tuple[str, dict[str, int]]:
     """Return a token that any change of the selection changes, and how many it holds of each status."""
-    sql, parameters = _selected(filters).order_by().values("pk", "status").query.sql_with_params()
+    sql, parameters = _selected(filters).order_by().values("id", "status").query.sql_with_params()
     with connection.cursor() as cursor:
         # The order does not matter to a sum of hashes.
         cursor.execute(

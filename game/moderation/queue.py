@@ -1,6 +1,6 @@
 """The queue: who is given which tweet, what they decide, alone or in twos, and how each step is undone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +10,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from game.moderation import leases, search
-from game.moderation.models import Review
+from game.moderation.flags import look_through
+from game.moderation.models import Lease, Review
 from game.moderation.rules import REASONS, Verdict, goes_to_two
 from game.moderation.search import Filters
 from game.moderation.selectors import Item, read_items
@@ -73,8 +74,19 @@ def take(
     on which two people disagree instead. Unless `blind`, the items say who wrote them.
     """
     pending = _pending(category, filters)
-    ids = leases.lease_tweets(pending=pending, by=by, count=min(count, AT_MOST), now=now, disputed=disputed)
-    return read_items(ids, blind=blind, opinions=disputed)
+    while True:
+        ids = leases.lease_tweets(pending=pending, by=by, count=min(count, AT_MOST), now=now, disputed=disputed)
+        # The clock has not come by yet; rules may decide some of them.
+        new = list(Tweet.objects.filter(pk__in=ids, checked_at=None).values_list("pk", flat=True))
+        if not new or not _look_through(new):
+            return read_items(ids, blind=blind, opinions=disputed)
+
+
+def _look_through(ids: Sequence[int]) -> bool:
+    """Have tweets looked through before anybody sees them; say whether rules have taken some out of the queue."""
+    look_through(ids)
+    gone = Tweet.objects.filter(pk__in=ids).exclude(status=Status.PENDING)
+    return bool(Lease.objects.filter(tweet__in=gone).delete()[0])
 
 
 def remaining(*, category: Category, filters: Filters | None = None) -> Counts:
@@ -201,16 +213,22 @@ def _name(event: ModerationEvent | None) -> str:
     return "" if event is None else event.by.get_username() if event.by else "A rule"
 
 
-def undo(*, by: User, now: datetime, before: int | None = None) -> Decision:
+def undo(*, by: User, now: datetime, before: int | None = None, tweet_id: int | None = None) -> Decision:
     """Undo the last decision of `by` in the queue, and lay the tweet before them again; asked once more, the one before it.
 
     What many tweets had in common is undone by `bulk.undo_bulk`, a withdrawal not at all. Refused if somebody has changed the
-    tweet since. `before`, the event of a refused one, asks for what came before it.
+    tweet since. `before`, the event of a refused one, asks for what came before it; `tweet_id` for what was decided on that tweet
+    alone, so that asking again, because the answer was lost, does nothing more.
     """
     done = ModerationEvent.objects.filter(by=by, bulk=None, undoes=None, undone_by=None)
     done = done.exclude(before=Status.WITHDRAWN).exclude(after=Status.WITHDRAWN)
     if before is not None:
         done = done.filter(pk__lt=before)
+    if tweet_id is not None:
+        done = done.filter(tweet=tweet_id)
+        last = ModerationEvent.objects.filter(tweet=tweet_id).first()
+        if last and last.undoes_id and last.by_id == by.pk:
+            return Decision(Outcome.UNDONE, "Undone.", tweet_id, last.after, last.pk, repeated=True)
     while event := done.order_by("-pk").first():
         if decision := _undo(event, by, now):
             return decision

@@ -1,7 +1,7 @@
 """What a moderator may say of a tweet, which tweets two people look at, and how far two people agree."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
@@ -42,6 +42,37 @@ def goes_to_two(fingerprint: bytes, share: float) -> bool:
 def is_too_easy(*, right: int, guesses: int) -> bool:
     """Say whether players see through a tweet so often that it is no fun."""
     return guesses >= EASY_GUESSES and right >= EASY_SHARE * guesses
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a category's rules make of a tweet by themselves, and why."""
+
+    after: str
+    reason: str
+
+
+# Words of the game.pool tables, which rules can't import.
+_PENDING, _APPROVED, _REJECTED = "pending", "approved", "rejected"
+
+
+def rule(*, status: str, flags: Sequence[str], rejects: Collection[str], approves: bool, decided: bool) -> Ruling | None:
+    """Return what becomes of a tweet with the `flags` that no person has seen; None if that is left to people.
+
+    `rejects` are the flags with which its category rejects, `approves` says whether it approves this one without a flag, `decided`
+    whether a person has had anything to do with it: then only flags since count, and nothing is approved.
+    """
+    if status not in (_PENDING, _APPROVED):
+        return None
+    if fatal := [flag for flag in flags if flag in rejects]:
+        return Ruling(_REJECTED, f"flag: {fatal[0]}")
+    if not approves or decided:
+        return None
+    if status == _PENDING and not flags:
+        return Ruling(_APPROVED, "no flag")
+    if status == _APPROVED and flags:
+        return Ruling(_PENDING, f"flag: {flags[0]}")
+    return None
 
 
 @dataclass(frozen=True, slots=True)

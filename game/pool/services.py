@@ -1,7 +1,7 @@
 """Transactions on the pool."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Q
 
 from game.pool import rules
-from game.pool.models import Author, BulkAction, Category, Kind, NearMarks, Split, Status, Tweet
+from game.pool.models import Author, BulkAction, Category, Kind, NearMarks, Split, Status, Tweet, TweetFlag
 from game.pool.near import NEAR, jaccard, letter_runs, near_marks
 from game.pool.signals import tweets_erased
 
@@ -87,13 +87,17 @@ def mark_tweets(*, category: Category, after: int = 0, tell: Callable[[], None] 
     """
     unmarked = Tweet.objects.filter(category=category, near_marks=None).exclude(text="").order_by("pk").values_list("pk", "text")
     while rows := list(unmarked.filter(pk__gt=after)[:_MARKED]):
-        marks = [NearMarks(tweet_id=pk, bands=near_marks(text)) for pk, text in rows]
-        NearMarks.objects.bulk_create(marks, ignore_conflicts=True)
-        # Erased in the meantime: adding their marks waited for it.
-        NearMarks.objects.filter(tweet__in=[pk for pk, _ in rows], tweet__text="").delete()
+        mark_texts(texts=dict(rows))
         after = rows[-1][0]
         tell()
     return after
+
+
+def mark_texts(*, texts: Mapping[int, str]) -> None:
+    """Mark some tweets, whose ids and texts these are, unless they are marked."""
+    NearMarks.objects.bulk_create([NearMarks(tweet_id=pk, bands=near_marks(text)) for pk, text in texts.items()], ignore_conflicts=True)
+    # Erased in the meantime: adding their marks waited for it.
+    NearMarks.objects.filter(tweet__in=list(texts), tweet__text="").delete()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +116,11 @@ _NEAR = """
 """
 
 
-def find_near(*, category: Category, texts: Sequence[str]) -> list[Near | None]:
+def find_near(*, category: Category, texts: Sequence[str], older_than: Sequence[int] | None = None) -> list[Near | None]:
     """Return, for each of `texts`, the tweet of the category that it is nearest to; None where it is a near-copy of none.
 
-    Among the tweets that `mark_tweets` marked. A tweet is found for its own text, too.
+    Among the tweets that `mark_tweets` marked. A tweet is found for its own text, too; `older_than`, an id for each text, asks for
+    tweets with lesser ids only.
     """
     wanted: dict[int, list[int]] = {}
     for place, text in enumerate(texts):
@@ -131,6 +136,8 @@ def find_near(*, category: Category, texts: Sequence[str]) -> list[Near | None]:
     for pk, text, bands in rows:
         theirs = letter_runs(text)
         for place in {place for band in bands for place in wanted.get(band, ())}:
+            if older_than is not None and pk >= older_than[place]:
+                continue
             likeness, best = jaccard(runs[place], theirs), found[place]
             if likeness >= NEAR and (best is None or likeness > best.similarity):
                 found[place] = Near(pk, text, likeness)
@@ -234,6 +241,8 @@ def erase_tweets(*, tweets: Q, by: User | None, reason: str) -> int:
     ids = [tweet.pk for tweet in erasing]
     moderate_tweets(tweets=Q(pk__in=ids), by=by, after=Status.WITHDRAWN, reason=reason)
     NearMarks.objects.filter(tweet__in=ids).delete()
+    # They quote it.
+    TweetFlag.objects.filter(tweet__in=ids).delete()
     if erasing:
         tweets_erased.send(sender=Tweet, tweets=erasing)
     return Tweet.objects.filter(pk__in=ids).update(text="", facts={})
