@@ -68,8 +68,11 @@ def run_batch(*, batch_id: int, now: datetime, progress: Callable[[float], None]
     announce_page()
     try:
         with claim, workers.at_work(f"Writing {batch.wanted} tweets for {model.category}"):
+            writer = load_writer(model)
+            # What `auto` came to. One that runs on another machine has none here.
+            workers.tell_device(str(getattr(writer.backend, "device", "")))
             harvest = write(
-                writer=load_writer(model),
+                writer=writer,
                 settings=model.sampling,
                 language=model.category.language,
                 wanted=batch.wanted,

@@ -39,7 +39,7 @@ def lasts(ready: int, consumed: int) -> str:
     """Say how long so many tweets last if as many are used up in each hour as in the last."""
     if not ready:
         return "empty"
-    return duration(ready / consumed * HOUR) if consumed else "–"
+    return duration(ready / consumed * HOUR) if consumed else "\N{EN DASH}"
 
 
 def explain(error: str) -> str:

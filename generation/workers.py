@@ -62,8 +62,9 @@ def at_work(doing: str) -> Iterator[None]:
 
 
 def tell_device(device: str) -> None:
-    """Say on what this worker turned out to run."""
-    _tell(device=device)
+    """Say on what this worker turned out to run; nothing says nothing."""
+    if device:
+        _tell(device=device)
 
 
 def _tell(**what: str) -> None:

@@ -32,7 +32,8 @@ class CTranslate2Backend:
 
         if device == "auto":
             device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
-        on_cpu = device == "cpu"
+        self.device, on_cpu = device, device == "cpu"
+        kind, _, number = device.partition(":")
         try:
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             tokenizer = json.dumps(json.loads((folder / "tokenizer.json").read_text(encoding="utf-8")))
@@ -40,7 +41,8 @@ class CTranslate2Backend:
             # The library's random generators are seeded once per thread, and all alike if a seed is set:
             # its threads would write the same tweets. So no seed is set.
             threads = {"inter_threads": CPU_DECODERS, "intra_threads": 1} if on_cpu else {}
-            self.generator = ctranslate2.Generator(str(folder), device=device, compute_type=compute_type, **threads)
+            place = {"device": kind, "device_index": int(number or 0)}
+            self.generator = ctranslate2.Generator(str(folder), **place, compute_type=compute_type, **threads)
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise UnusableModelError(f"{folder} holds no model that can be loaded on {device}: {error}") from error
         self.decoders, self.batch, self.scored = (CPU_DECODERS, CPU_BATCH, CPU_SCORED) if on_cpu else (1, GPU_BATCH, GPU_SCORED)

@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
         (lambda name: env.seconds(name, 5.0, maximum=60), "nan", "X is 'nan': use a number above 0 and up to 60."),
         (lambda name: env.seconds(name, 5.0, maximum=60), "soon", "X is 'soon': use a number above 0 and up to 60."),
         (lambda name: env.choice(name, "auto", "cpu", "cuda"), "tpu", "X is 'tpu': use auto, cpu or cuda."),
+        (lambda name: env.device(name, "auto"), "cuda:", "X is 'cuda:': use auto, cpu, cuda, or one GPU of several, as in cuda:1."),
+        (lambda name: env.device(name, "auto"), "gpu", "X is 'gpu': use auto, cpu, cuda, or one GPU of several, as in cuda:1."),
         (lambda name: env.choice(name, "drop", "strip"), "keep", "X is 'keep': use drop or strip."),
         (lambda name: env.level(name, "INFO"), "loud", "X is 'loud': use DEBUG, INFO, WARNING, ERROR or CRITICAL."),
         (env.origins, "play.example.org", "X is 'play.example.org': use a scheme and a host, as in https://play.example.org."),
@@ -150,6 +152,10 @@ def test_a_secret_that_cannot_be_kept_names_the_folder(monkeypatch, tmp_path: Pa
         ("GENERATION_LEASE_SECONDS", "1"),
         ("GENERATION_CHECK_SECONDS", "0"),
         ("GENERATION_DEVICE", "gpu"),
+        ("GENERATION_DEVICE", "cuda:x"),
+        ("GENERATION_HOURS_AHEAD", "0"),
+        ("GENERATION_STOP_SECONDS", "never"),
+        ("RATE_GENERATION", "some"),
         ("RATE_START", "0/m"),
         ("RATE_GUESS", "lots"),
         ("RATE_SIGN_IN", "10"),
@@ -163,3 +169,19 @@ def test_manage_refuses_each_setting_in_one_line_that_names_it(name: str, value:
     done = subprocess.run([sys.executable, "manage.py", "check"], cwd=ROOT, env=os.environ | {name: value}, capture_output=True, text=True)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
     assert done.stderr.startswith(f"{name} is ")
+
+
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        ({"TASK_SOFT_LIMIT_SECONDS": "300"}, "TASK_SOFT_LIMIT_SECONDS is '300': use less than TASK_LIMIT_SECONDS (300)."),
+        ({"TASK_LIMIT_SECONDS": "240"}, "TASK_SOFT_LIMIT_SECONDS is '240': use less than TASK_LIMIT_SECONDS (240)."),
+        ({"TASK_LIMIT_SECONDS": "600"}, "TASK_LIMIT_SECONDS is '600': use less than TASK_VISIBILITY_SECONDS (600)."),
+        ({"TASK_VISIBILITY_SECONDS": "300"}, "TASK_LIMIT_SECONDS is '300': use less than TASK_VISIBILITY_SECONDS (300)."),
+    ],
+)
+@pytest.mark.parametrize("command", [["manage.py", "check"], ["-m", "celery", "-A", "game", "worker"]], ids=["manage", "worker"])
+def test_a_task_that_redis_would_hand_out_twice_is_refused_at_start(command: list[str], variables: dict[str, str], line: str) -> None:
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, env=os.environ | variables, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert line in done.stdout + done.stderr

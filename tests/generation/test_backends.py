@@ -39,6 +39,14 @@ def test_a_text_that_was_cut_off_is_not_finished(backend: CTranslate2Backend) ->
     assert any(sample.finished for sample in backend.generate(count=10, sampling=Sampling.of(SAMPLING)))
 
 
+@pytest.mark.parametrize(("device", "kind", "index"), [("cpu", "cpu", 0), ("cuda", "cuda", 0), ("cuda:3", "cuda", 3)])
+def test_of_several_gpus_the_one_that_is_named_is_used(monkeypatch: pytest.MonkeyPatch, device: str, kind: str, index: int) -> None:
+    asked: list[dict[str, object]] = []
+    monkeypatch.setattr("ctranslate2.Generator", lambda _folder, **how: asked.append(how))
+    assert CTranslate2Backend(SHIPPED, device).device == device
+    assert [(how["device"], how["device_index"]) for how in asked] == [(kind, index)]
+
+
 # What people type, and what nobody should.
 ODD_PROMPTS = [
     "I think",

@@ -193,6 +193,46 @@ def test_a_batch_whose_message_was_lost_is_enqueued_again(model: ModelVersion) -
     assert keep_pool_ready(now=NOW) == []
 
 
+def test_what_redis_may_have_lost_is_enqueued_again_at_once(model: ModelVersion) -> None:
+    planned = keep_pool_ready(now=NOW)
+    claim = claim_batch(batch_id=planned[0])
+    assert claim is not None
+    assert keep_pool_ready(now=NOW, messages_may_be_lost=True) == planned[1:]
+    assert stand(claim.job) == ("running", 1, 0)
+
+
+def test_while_no_worker_is_there_messages_come_ever_more_seldom(batch: Batch, settings) -> None:
+    for minutes, wait in ((1, 60), (5, 300), (30, 600), (600, 600)):
+        Batch.objects.update(created_at=Now() - timedelta(minutes=minutes), lease_until=Now() - timedelta(seconds=1))
+        assert keep_pool_ready(now=NOW)[0] == batch.pk
+        batch.refresh_from_db()
+        assert (batch.lease_until - timezone.now()).total_seconds() == pytest.approx(wait, abs=5)
+        Batch.objects.exclude(pk=batch.pk).delete()
+
+
+def test_a_category_that_is_played_is_filled_further_ahead_and_before_one_that_is_not(
+    model: ModelVersion, category: Category, tmp_path: Path, settings
+) -> None:
+    settings.GENERATION_READY, settings.GENERATION_HOURS_AHEAD, settings.GENERATION_READY_AT_MOST = 10, 2.0, 25
+    quiet = Category.objects.create(slug="owls", name="Owls")
+    folder = copy_model(tmp_path / "owls", name="owls", category="owls")
+    calm = versions.promote_model(model_version=register_model(category=quiet, folder=folder), by=None)
+    for each, count in ((model, 20), (calm, 4)):
+        tweets = [NewTweet(each.author, f"Bird {n} of {each.category} sat on the roof.") for n in range(count)]
+        add_tweets(category=each.category, tweets=tweets, status=Status.APPROVED)
+    dealt = Tweet.objects.filter(category=category).order_by("pk").values("pk")
+    Tweet.objects.filter(pk__in=dealt[:9]).update(first_dealt_at=NOW - timedelta(minutes=1))
+    planned = [Batch.objects.get(pk=pk) for pk in keep_pool_ready(now=NOW)]
+    # Eleven are left of the one, of which nine an hour go; four of the other, of which none.
+    assert [(each.model_version, each.wanted) for each in planned] == [(model, 7), (calm, 6)]
+    Batch.objects.all().delete()
+    Tweet.objects.filter(pk__in=dealt[:18]).update(first_dealt_at=NOW - timedelta(minutes=1))
+    assert sorted(Batch.objects.get(pk=pk).wanted for pk in keep_pool_ready(now=NOW)) == [6, 23]
+    Batch.objects.all().delete()
+    Tweet.objects.filter(pk__in=dealt[:18]).update(first_dealt_at=NOW - timedelta(minutes=61))
+    assert sorted(Batch.objects.get(pk=pk).wanted for pk in keep_pool_ready(now=NOW)) == [6, 8]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_two_planners_at_once_one_plans(model: ModelVersion) -> None:
     with transaction.atomic():
