@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("game.play.urls")),
     path("account/", include("game.accounts.urls")),
     path("training/", include("training.urls")),
+    path("moderate/", include("game.moderation.urls")),
     path("scraping/", include("scraping.urls")),
     path("duel/", include("generation.duel.urls")),
     path("generation/", include("generation.urls")),

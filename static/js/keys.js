@@ -9,7 +9,10 @@ box.addEventListener("change", () => {
 addEventListener("keydown", (event) => {
   if (!box.checked || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.matches("textarea, select, input:not([type=checkbox])")) return;
-  const control = document.querySelector(`[aria-keyshortcuts="${CSS.escape(event.key.toLowerCase())}"]`);
+  // What lies on top of the page has the keys to itself; what can't be seen has none.
+  const top = document.querySelector("dialog[open], :popover-open") ?? document;
+  const controls = top.querySelectorAll(`[aria-keyshortcuts="${CSS.escape(event.key.toLowerCase())}"]`);
+  const control = [...controls].find((one) => one.checkVisibility({ visibilityProperty: true }));
   if (!control) return;
   event.preventDefault();
   control.click();

@@ -1,0 +1,54 @@
+"""Forms of moderation: the filters of a search, and what is done to all that it finds."""
+
+from django import forms
+
+from game.moderation.search import BadFilter, Filters
+from game.pool.models import Category, Kind, Status, TweetFlag
+
+_KINDS = [("", "Either"), (Kind.HUMAN, "Human"), (Kind.MACHINE, "Bot")]
+_STATUSES = [("", "Any"), *((status, status.label) for status in Status)]
+_FLAGS = [("", "Any or none"), *((flag, flag.label) for flag in TweetFlag.Flag)]
+DONE = [
+    (Status.APPROVED, "Approve"),
+    (Status.REJECTED, "Reject"),
+    (Status.WITHDRAWN, "Withdraw"),
+    (Status.PENDING, "Send back to the queue"),
+]
+
+
+class FilterForm(forms.Form):
+    """The filters of a search. What is wrong with one is said by Filters, next to its field."""
+
+    words = forms.CharField(
+        required=False,
+        widget=forms.TextInput(attrs={"type": "search", "maxlength": 200}),
+        help_text="Words that it holds; “in quotes” one after the other, or between two, - before what it must not hold.",
+    )
+    category = forms.CharField(required=False, widget=forms.Select)
+    status = forms.CharField(required=False, widget=forms.Select(choices=_STATUSES))
+    flag = forms.CharField(required=False, widget=forms.Select(choices=_FLAGS))
+    origin = forms.CharField(required=False, widget=forms.Select(choices=_KINDS), help_text="Then the page says who wrote them.")
+    author = forms.CharField(required=False, help_text="A handle, whole.")
+    model = forms.CharField(required=False, help_text="Its name, as on its tweets.")
+    since = forms.CharField(required=False, label="Posted since", widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.CharField(required=False, label="Posted until", widget=forms.DateInput(attrs={"type": "date"}))
+
+    def __init__(self, data: dict[str, str]) -> None:
+        super().__init__(data)
+        categories = Category.objects.values_list("slug", "name")
+        self.fields["category"].widget.choices = [("", "All"), *categories]
+
+    def read(self) -> Filters | None:
+        """Return the filters; None where one can't be followed, which its field says."""
+        self.full_clean()
+        try:
+            return Filters.parse(self.data)
+        except BadFilter as error:
+            name, _, line = str(error).partition(": ")
+            self.add_error(name, line)
+            return None
+
+    @property
+    def more_fields(self) -> list[forms.BoundField]:
+        """The fields below the words."""
+        return [field for field in self if field.name != "words"]
