@@ -262,6 +262,14 @@ def test_a_run_that_waits_says_for_what(moderator: Client, category: Category, r
     assert f"It starts when run {first.pk} is over." in words_of(moderator.get(f"/training/{run.pk}/"))
 
 
+def test_what_runs_a_model_is_said_where_it_is_not_the_usual(moderator: Client, make_model) -> None:
+    make_model()
+    ModelVersion.objects.filter(pk=make_model().pk).update(backend="transformers")
+    ModelVersion.objects.filter(pk=make_model().pk).update(backend="http", server="http://gpu.example/v1", served_as="wren")
+    page = moderator.get("/training/").content.decode()
+    assert re.findall(r" · run by ([^<]+)<", page) == ["http://gpu.example/v1 as wren", "transformers"]
+
+
 def test_a_run_that_is_done_shows_its_scores_and_its_model(moderator: Client, category: Category, make_model) -> None:
     model = make_model()
     ModelVersion.objects.update(scores={"bits_per_byte": 1.6, "served": {"ngram_auc": 0.66, "copied": 0.01}})
