@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import cleaning, cohort, draw, guess, importing, play, scrape, train, web
+from bench import cleaning, cohort, draw, duel, generation, guess, importing, play, scrape, train, web
 from bench.game import running_game
 from bench.report import NotMeasured, Row, build_table, write_json
 from game.embedded.processes import Problem
@@ -25,6 +25,8 @@ ALONE: dict[str, Callable[[], list[Row]]] = {
     "import": importing.measure,
     "clean": cleaning.measure,
     "cohort": cohort.measure,
+    "generation": generation.measure,
+    "duel": duel.measure,
     "play": play.measure,
 }
 

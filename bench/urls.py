@@ -20,9 +20,18 @@ def floor(request: HttpRequest) -> HttpResponse:
     return HttpResponse(row[0])
 
 
+@require_POST
+def prompt(request: HttpRequest) -> HttpResponse:
+    """Do as little as a view can that reads a prompt."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT text FROM duel_prompt WHERE token = %s", [request.POST["token"]])
+        row = cursor.fetchone()
+    return HttpResponse(row[0])
+
+
 def modules(request: HttpRequest) -> JsonResponse:
     """List what this process has imported."""
     return JsonResponse({"modules": sorted(sys.modules)})
 
 
-urlpatterns = [*game_urlpatterns, path("bench/floor/", floor), path("bench/modules/", modules)]
+urlpatterns = [*game_urlpatterns, path("bench/floor/", floor), path("bench/prompt/", prompt), path("bench/modules/", modules)]

@@ -7,6 +7,7 @@ from django.db import connection
 from django.db.models import Count, Prefetch, Q
 
 from game.pool.rules import normalise
+from generation.duel.columns import REST
 from generation.duel.models import Column, Completion, CompletionReport, Prompt
 from generation.duel.rules import Mood, majority, prompt_key, shares
 
@@ -14,27 +15,28 @@ SUGGESTIONS = 8
 # What a moderator's page lists at once.
 PAGE = 50
 
-# A column is shown while its model is the one that its category plays with: a page compares those who write today.
-_READ_DUEL = """
-    SELECT p.id, p.token, p.text, p.key, p.status, p.visits, (
-           SELECT json_agg(json_build_object(
-                      'pk', col.id, 'state', col.state, 'tries', col.tries, 'model', model.name || ' v' || model.version,
-                      'category', category.name, 'slug', category.slug, 'language', category.language,
-                      'ahead', CASE WHEN col.state = 'pending' THEN (
-                          SELECT count(*) FROM duel_column other WHERE other.state IN ('pending', 'running') AND other.id < col.id) END,
-                      'waiting_seconds', extract(epoch FROM coalesce(col.finished_at, now()) - col.created_at)::int,
-                      'completions', coalesce((
-                          SELECT json_agg(json_build_object('token', one.token, 'text', one.text, 'mood', one.mood,
-                                                            'compound', one.compound, 'sent', one.tweet_id IS NOT NULL,
-                                                            'sendable', one.unfit = '') ORDER BY one.place)
-                            FROM duel_completion one WHERE one.column_id = col.id AND NOT one.hidden), '[]'))
-                  ORDER BY category.name)
-             FROM duel_column col
-             JOIN generation_modelversion model ON model.id = col.model_version_id AND model.state = 'active'
-             JOIN pool_category category ON category.id = model.category_id AND category.active
-            WHERE col.prompt_id = p.id)::text
-      FROM duel_prompt p WHERE p.token = %s
+# What is read of a prompt `p`. A column is shown while its model is the one that its category plays with: a page compares those who write
+# today. One that is missing, or failed a while ago (the parameter), is still to be asked.
+SHOWN = """
+    p.id, p.token, p.text, p.key, p.status, p.visits, (
+        SELECT json_agg(json_build_object(
+                   'pk', col.id, 'state', col.state, 'tries', col.tries, 'model', model.name || ' v' || model.version,
+                   'category', category.name, 'slug', category.slug, 'language', category.language,
+                   'unasked', col.id IS NULL OR (col.state = 'failed' AND col.finished_at < now() - make_interval(secs => %s)),
+                   'ahead', CASE WHEN col.state = 'pending' THEN (
+                       SELECT count(*) FROM duel_column other WHERE other.state IN ('pending', 'running') AND other.id < col.id) END,
+                   'waiting_seconds', extract(epoch FROM coalesce(col.finished_at, now()) - col.created_at)::int,
+                   'completions', coalesce((
+                       SELECT json_agg(json_build_object('token', one.token, 'text', one.text, 'mood', one.mood, 'compound', one.compound,
+                                                         'sent', one.tweet_id IS NOT NULL, 'sendable', one.unfit = '') ORDER BY one.place)
+                         FROM duel_completion one WHERE one.column_id = col.id AND NOT one.hidden), '[]'))
+               ORDER BY category.name)
+          FROM generation_modelversion model
+          JOIN pool_category category ON category.id = model.category_id AND category.active
+          LEFT JOIN duel_column col ON col.prompt_id = p.id AND col.model_version_id = model.id
+         WHERE model.state = 'active')::text
 """
+_READ = f"SELECT {SHOWN} FROM duel_prompt p WHERE p.token = %s"  # noqa: S608
 _FAILED = "This model could not answer. Ask again in ten minutes, and it is tried anew."
 _AGAIN = "This model broke off and is being asked again."
 
@@ -42,22 +44,30 @@ _AGAIN = "This model broke off and is being asked again."
 def read_duel(token: str) -> dict[str, Any] | None:
     """Return all that a prompt's page shows, read in one query; None if there is no such prompt.
 
-    {"prompt": Prompt, "done": bool, "columns": [{"pk", "model", "category", "slug", "language", "state", "tries", "ahead",
+    {"prompt": Prompt, "done": bool, "unasked": bool, "columns": [{"pk", "model", "category", "slug", "language", "state", "tries", "ahead",
     "waiting_seconds", "error", "mood", "shares", "main": [completion…], "rest": [completion…]}]}: `main` are those in the mood of
     most, the best first, and all where no mood is known; a completion is {"token", "text", "mood", "compound", "sent", "sendable"}.
-    `waiting_seconds` stand still once a column is done; `ahead` counts the answers that a waiting one waits for.
+    `unasked` says whether a visit would ask a model; `waiting_seconds` stand still once a column is done; `ahead` counts the answers
+    that a waiting one waits for.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_READ_DUEL, [token])
-        row = cursor.fetchone()
+        cursor.execute(_READ, [REST.total_seconds(), token])
+        return arrange_duel(cursor.fetchone())
+
+
+def arrange_duel(row: tuple[Any, ...] | None) -> dict[str, Any] | None:
+    """Return a row of SHOWN as `read_duel` does."""
     if row is None:
         return None
     pk, token, text, key, status, visits, found = row
-    columns = [_arrange(column) for column in json.loads(found or "[]")]
+    rows = json.loads(found or "[]")
+    unasked = [column.pop("unasked") for column in rows]
+    columns = [_arrange(column) for column in rows if column["pk"]]
     return {
         "prompt": Prompt(pk=pk, token=token, text=text, key=key, status=status, visits=visits),
         "columns": columns,
         "done": all(column["state"] in (Column.State.DONE, Column.State.FAILED) for column in columns),
+        "unasked": any(unasked),
     }
 
 

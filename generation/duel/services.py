@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -16,10 +17,11 @@ from game.live.services import announce
 from game.pool.models import Status
 from game.pool.services import NewTweet, add_tweets
 from generation.claims import UNFINISHED
-from generation.duel.columns import DUEL, active_models, add_columns
+from generation.duel.columns import DUEL, REST, active_models, add_columns
 from generation.duel.models import Column, Completion, CompletionReport, Prompt
 from generation.duel.rules import BadPrompt as BadPrompt
 from generation.duel.rules import clean_prompt, prompt_key
+from generation.duel.selectors import SHOWN, arrange_duel, read_duel
 
 logger = logging.getLogger(__name__)
 
@@ -41,62 +43,56 @@ class NotSendable(Exception):
     """A completion can't go to the pool; the message says why."""
 
 
+# One statement: what it costs to ask and to wait for a second one is more than what that would do.
 # The count need not survive a crash of the server: nobody waits for it to reach the disk.
 _VISIT = """
-    WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
-    UPDATE duel_prompt SET visits = visits + 1 FROM quick WHERE {} = %s
-    RETURNING id, token, text, key, status, visits, EXISTS (
-        SELECT FROM generation_modelversion model
-          JOIN pool_category category ON category.id = model.category_id AND category.active
-          LEFT JOIN duel_column col ON col.prompt_id = duel_prompt.id AND col.model_version_id = model.id
-         WHERE model.state = 'active' AND (col.id IS NULL OR (col.state = 'failed' AND col.finished_at < now() - interval '10 minutes')))
+    WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+         p AS (UPDATE duel_prompt SET visits = visits + 1 FROM quick WHERE {field} = %s RETURNING duel_prompt.*)
+    SELECT {shown} FROM p
 """
 
 
-def ask(*, text: str, allow_new: Callable[[], bool]) -> Prompt:
-    """Return the prompt that was typed, known or new; the same one whoever asks, however many at once.
+def ask(*, text: str, allow_new: Callable[[], bool]) -> dict[str, Any]:
+    """Return what `read_duel` does of the prompt that was typed, known or new; the same one whoever asks, however many at once.
 
     Whether the visitor may ask anything new is asked only then. Raises BadPrompt, TooMany, Crowded.
     """
     text = clean_prompt(text)
     key = prompt_key(text)
-    if prompt := _count_visit("key", key):
-        return prompt
+    if known := _visit("key", key):
+        return known
     if not allow_new():
         raise TooMany
     with transaction.atomic():
         has_room = _has_room()
         # Whoever asked the same meanwhile has done so by now.
-        if prompt := _count_visit("key", key):
-            return prompt
-        if not has_room:
-            raise Crowded("Many prompts wait for an answer just now.")
-        if not active_models().exists():
-            raise Crowded("No model is there yet to answer new prompts.")
-        prompt = Prompt.objects.create(text=text, key=key, visits=1)
-        add_columns(prompt=prompt)
-    return prompt
+        if not Prompt.objects.filter(key=key).exists():
+            if not has_room:
+                raise Crowded("Many prompts wait for an answer just now.")
+            if not active_models().exists():
+                raise Crowded("No model is there yet to answer new prompts.")
+            add_columns(prompt=Prompt.objects.create(text=text, key=key))
+    asked = _visit("key", key)
+    assert asked
+    return asked
 
 
-def visit(*, prompt: Prompt) -> None:
-    """Count a visit, and ask the models that became active since the prompt was asked, or that failed a while ago."""
-    _count_visit("id", prompt.pk)
+def visit(*, token: str) -> dict[str, Any] | None:
+    """Count a visit and return what `read_duel` does; ask the models that became active since, or that failed a while ago."""
+    return _visit("token", token)
 
 
-def _count_visit(field: str, value: str | int) -> Prompt | None:
+def _visit(field: str, value: str) -> dict[str, Any] | None:
     with connection.cursor() as cursor:
-        cursor.execute(_VISIT.format(field), [value])
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    *values, lacks_columns = row
-    prompt = Prompt(**dict(zip(("id", "token", "text", "key", "status", "visits"), values, strict=True)))
-    if lacks_columns:
-        with transaction.atomic():
-            # Else a later visit asks.
-            if _has_room():
-                add_columns(prompt=prompt)
-    return prompt
+        cursor.execute(_VISIT.format(field=field, shown=SHOWN), [value, REST.total_seconds()])
+        duel = arrange_duel(cursor.fetchone())
+    if not duel or not duel["unasked"]:
+        return duel
+    with transaction.atomic():
+        # Else a later visit asks.
+        if _has_room():
+            add_columns(prompt=duel["prompt"])
+    return read_duel(duel["prompt"].token)
 
 
 def _has_room() -> bool:

@@ -42,20 +42,20 @@ def front(request: HttpRequest) -> HttpResponse:
         return not refusals
 
     try:
-        prompt = ask(text=request.POST.get("q", ""), allow_new=may_ask_new)
+        duel = ask(text=request.POST.get("q", ""), allow_new=may_ask_new)
     except BadPrompt as error:
         return _question(request, kind="bad", message=str(error), status=422)
     except TooMany:
         return _hurry(request, refusals[0])
     except Crowded as error:
         return _question(request, kind="crowded", message=f"{error} Try again in a minute.")
-    if prompt.status == Prompt.Status.REJECTED:
+    if duel["prompt"].status == Prompt.Status.REJECTED:
         return _question(request, kind="bad", message=_TAKEN_OUT, status=422)
-    path = reverse("duel:prompt", args=[prompt.token])
+    path = reverse("duel:prompt", args=[duel["prompt"].token])
     if not request.htmx:  # type: ignore[attr-defined]
         # The visit is counted.
         return redirect(f"{path}?asked")
-    response = _answers(request, prompt.token)
+    response = _answers(request, duel)
     response.headers["HX-Push-Url"] = path
     return response
 
@@ -74,11 +74,8 @@ def _question(request: HttpRequest, *, kind: str = "", message: str = "", status
     return _draw(request, {"text": typed[:1000], "trouble": trouble, "known": selectors.known_prompts(OFFERED)}, status)
 
 
-def _answers(request: HttpRequest, token: str) -> HttpResponse:
-    duel = selectors.read_duel(token)
-    if duel is None:
-        raise Http404("No such prompt.")
-    return _draw(request, duel | {"live_url": f"/live/{DUEL}/{token}/"}, 200)
+def _answers(request: HttpRequest, duel: dict[str, Any]) -> HttpResponse:
+    return _draw(request, duel | {"live_url": f"/live/{DUEL}/{duel['prompt'].token}/"}, 200)
 
 
 def _draw(request: HttpRequest, context: dict[str, Any], status: int) -> HttpResponse:
@@ -93,12 +90,13 @@ def _draw(request: HttpRequest, context: dict[str, Any], status: int) -> HttpRes
 @require_safe
 def show(request: HttpRequest, token: str) -> HttpResponse:
     """Show what the bots made of a beginning, as far as they are: everybody with the link may."""
-    prompt = get_object_or_404(Prompt, token=token)
-    if prompt.status == Prompt.Status.REJECTED:
+    is_counted = request.method == "GET" and "asked" not in request.GET
+    duel = visit(token=token) if is_counted else selectors.read_duel(token)
+    if duel is None:
+        raise Http404("No such prompt.")
+    if duel["prompt"].status == Prompt.Status.REJECTED:
         return _question(request, kind="bad", message=_TAKEN_OUT, status=410)
-    if request.method == "GET" and "asked" not in request.GET:
-        visit(prompt=prompt)
-    return _answers(request, token)
+    return _answers(request, duel)
 
 
 @require_safe

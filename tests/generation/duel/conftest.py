@@ -1,6 +1,7 @@
 """A model that answers what it is told to, and prompts that were asked of it."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -9,6 +10,7 @@ from game.accounts.roles import MODERATOR
 from generation.backends.base import Sample
 from generation.duel import columns, services
 from generation.duel.models import Column, Prompt
+from generation.duel.selectors import read_duel
 from generation.folders import read_knowledge
 from generation.loading import Writer
 from generation.models import ModelVersion
@@ -47,6 +49,13 @@ class Speaker:
         return [len(text) / 1000 for text in texts]
 
 
+def read_columns(prompt: Prompt) -> list[dict[str, Any]]:
+    """Return the columns that a prompt's page shows."""
+    duel = read_duel(prompt.token)
+    assert duel
+    return duel["columns"]
+
+
 @pytest.fixture
 def let_speak(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Speaker]:
     """Return a function that makes every model a Speaker of these endings."""
@@ -72,7 +81,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def prompt(model: ModelVersion, sent: list[int], django_capture_on_commit_callbacks) -> Prompt:
     """Return a new prompt, asked of one model."""
     with django_capture_on_commit_callbacks(execute=True):
-        return services.ask(text="I think that", allow_new=lambda: True)
+        return services.ask(text="I think that", allow_new=lambda: True)["prompt"]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db.models.functions import Now
@@ -17,7 +18,7 @@ from generation.duel.services import ask, visit
 from generation.models import ModelVersion
 from generation.versions import promote_model, register_model, retire_model
 from tests.generation.conftest import copy_model
-from tests.generation.duel.conftest import ENDINGS, Speaker
+from tests.generation.duel.conftest import ENDINGS, Speaker, read_columns
 
 
 def expire(column: Column) -> None:
@@ -46,6 +47,7 @@ def test_the_shipped_model_answers(column: Column) -> None:
     assert stand(column) == ("done", 1, 10)
     for completion in column.completions.all():
         assert completion.text.startswith("I think that")
+        assert completion.compound is not None
         assert -1 <= completion.compound <= 1
         assert completion.mood in ("positive", "neutral", "negative")
     assert column.made == 10 + sum(column.dropped.values())
@@ -65,7 +67,7 @@ def test_a_killed_workers_column_is_answered_by_another_and_the_first_writes_not
     let_speak()
     slow = columns.complete
 
-    def be_overtaken(**how: object) -> object:
+    def be_overtaken(**how: Any) -> object:
         monkeypatch.setattr(columns, "complete", slow)
         expire(column)
         assert take_back_abandoned() == [column.pk]
@@ -110,7 +112,7 @@ def test_three_tries_that_break_off_fail_a_column_and_the_page_says_what_to_do(
         with pytest.raises(BackendError):
             complete_column(column_id=column.pk)
         assert stand(column) == ("pending" if tries < 3 else "failed", tries, 0)
-        (shown,) = read_duel(prompt.token)["columns"]
+        (shown,) = read_columns(prompt)
         seen.append(shown["error"])
     assert column.error == "BackendError: The device is gone."
     assert seen == ["This model broke off and is being asked again."] * 2 + [
@@ -150,7 +152,7 @@ def test_an_error_that_another_try_cannot_mend_fails_a_column_at_once(
 ) -> None:
     model = register()
     (model.folder / "model.bin").write_bytes(b"cut off")
-    prompt = ask(text="I think that", allow_new=lambda: True)
+    prompt = ask(text="I think that", allow_new=lambda: True)["prompt"]
     column = prompt.columns.get()
     with pytest.raises(UnusableModelError):
         complete_column(column_id=column.pk)
@@ -165,7 +167,7 @@ def test_a_failed_column_is_asked_again_by_a_visit_after_ten_minutes(
     for age, again in ((timedelta(minutes=9), []), (timedelta(minutes=11), [column.pk])):
         Column.objects.filter(pk=column.pk).update(state="failed", tries=3, error="Gone.", finished_at=Now() - age)
         with django_capture_on_commit_callbacks(execute=True):
-            visit(prompt=prompt)
+            visit(token=prompt.token)
         assert sent == again
     complete_column(column_id=column.pk)
     assert stand(column) == ("done", 1, 10)
@@ -195,7 +197,7 @@ def test_a_model_that_is_retired_while_it_answers_is_shown_no_more(
     let_speak()
     answer = columns.complete
 
-    def retire_first(**how: object) -> object:
+    def retire_first(**how: Any) -> object:
         retire_model(model_version=model, by=None)
         take_back_abandoned()
         return answer(**how)
@@ -204,7 +206,7 @@ def test_a_model_that_is_retired_while_it_answers_is_shown_no_more(
     with pytest.raises(LostClaimError):
         complete_column(column_id=column.pk)
     assert (prompt.columns.count(), Completion.objects.count()) == (0, 0)
-    assert read_duel(prompt.token)["columns"] == []
+    assert read_columns(prompt) == []
 
 
 def test_a_column_of_a_model_that_is_not_active_is_not_claimed(column: Column, model: ModelVersion) -> None:
@@ -221,8 +223,8 @@ def test_every_active_model_of_a_shown_category_is_asked(
         folder = copy_model(tmp_path / slug, category=slug, name=slug)
         promote_model(model_version=register_model(category=category, folder=folder), by=None)
     with django_capture_on_commit_callbacks(execute=True):
-        prompt = ask(text="I think that", allow_new=lambda: True)
-    assert [column["category"] for column in read_duel(prompt.token)["columns"]] == ["Herons", "Starlings"]
+        prompt = ask(text="I think that", allow_new=lambda: True)["prompt"]
+    assert [column["category"] for column in read_columns(prompt)] == ["Herons", "Starlings"]
     assert sorted(sent) == sorted(prompt.columns.values_list("pk", flat=True))
     assert len(sent) == 2
 
@@ -232,7 +234,8 @@ def test_a_prompt_is_read_in_one_query_however_many_columns(column: Column, prom
     complete_column(column_id=column.pk)
     with django_assert_num_queries(1):
         duel = read_duel(prompt.token)
-    assert duel["done"] is True
+    assert duel
+    assert (duel["done"], duel["unasked"]) == (True, False)
     (shown,) = duel["columns"]
     assert (shown["state"], shown["model"], shown["category"], len(shown["main"]) + len(shown["rest"])) == (
         "done",
@@ -251,7 +254,7 @@ def test_a_category_in_another_language_has_no_moods(column: Column, prompt: Pro
     let_speak()
     complete_column(column_id=column.pk)
     assert set(column.completions.values_list("compound", "mood")) == {(None, "")}
-    (shown,) = read_duel(prompt.token)["columns"]
+    (shown,) = read_columns(prompt)
     assert (shown["mood"], shown["shares"], len(shown["main"]), shown["rest"]) == (None, {}, 10, [])
 
 

@@ -38,7 +38,7 @@ async def test_a_column_fills_live_and_the_frame_knows_nothing_of_who_looks(sent
     def prepare():
         category = Category.objects.create(slug="starlings", name="Starlings")
         promote_model(model_version=register_model(category=category, folder=copy_model(tmp_path / "model")), by=None)
-        return services.ask(text="I think that", allow_new=lambda: True)
+        return services.ask(text="I think that", allow_new=lambda: True)["prompt"]
 
     let_speak()
     prompt = await sync_to_async(prepare)()

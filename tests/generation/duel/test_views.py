@@ -245,13 +245,11 @@ def test_a_page_is_the_same_whoever_looks_and_changes_when_its_completions_do(
     assert escape(completion.text.removeprefix("I think that")) not in column()
 
 
-def test_a_known_prompt_takes_two_queries_however_much_there_is_to_show(
-    client: Client, answered: Prompt, django_assert_num_queries
-) -> None:
-    with django_assert_num_queries(2):
+def test_a_known_prompt_takes_one_query_however_much_there_is_to_show(client: Client, answered: Prompt, django_assert_num_queries) -> None:
+    with django_assert_num_queries(1):
         ask(client, "I think that", **HTMX)
     Completion.objects.filter(place__gt=0).delete()
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1):
         ask(client, "I think that", **HTMX)
 
 

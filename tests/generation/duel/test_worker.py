@@ -20,7 +20,7 @@ SETTINGS = {
 }
 ASK = """
 from generation.duel.services import ask
-print(ask(text={text!r}, allow_new=lambda: True).token)
+print(ask(text={text!r}, allow_new=lambda: True)["prompt"].token)
 """
 
 
