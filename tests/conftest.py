@@ -31,7 +31,7 @@ os.environ.update(
     DATABASE_URL=addresses.database_url(VAR),
     REDIS_URL=addresses.redis_url(VAR),
     SECRET_KEY="a key for tests only",
-    DJANGO_SETTINGS_MODULE="game.settings",
+    DJANGO_SETTINGS_MODULE="tests.settings",
 )
 # Models of a few thousand parameters: threads that wait for each other, on cores that other processes use, take many times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,5 +1,6 @@
 """The whole game as `make play` runs it, in processes of its own, against a database and a Redis of its own."""
 
+import json
 import os
 import shutil
 import signal
@@ -42,6 +43,37 @@ def wait_for(condition: Callable[[], bool], *, seconds: float = 30.0, what: str)
         time.sleep(0.05)
 
 
+class Shell:
+    """A process that runs code for as long as its settings stay the same."""
+
+    def __init__(self, settings: dict[str, str], log: Path) -> None:
+        self.settings = dict(settings)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.shell"],
+                env=self.settings,
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+
+    def run(self, code: str) -> tuple[bool, str]:
+        """Run code, and return whether it came to its end, and what it printed or died of."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(json.dumps(code) + "\n")
+        self.process.stdin.flush()
+        done, said = json.loads(self.process.stdout.readline() or '[false, "the shell has died"]')
+        return done, said
+
+    def close(self) -> None:
+        """End the process, which ends with its input."""
+        self.process.communicate(timeout=30)
+
+
 class Stack:
     """A running game: `base_url` to talk to it, `connect` to look into its database."""
 
@@ -56,6 +88,7 @@ class Stack:
             connection.execute(f"CREATE DATABASE {DATABASE}")
         self.redis = start_redis(var, careless=True)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.shell: Shell | None = None
 
     def start(self) -> None:
         """Migrate, collect static files, and start web, worker and beat."""
@@ -67,11 +100,28 @@ class Stack:
 
     def manage(self, *arguments: str) -> str:
         """Run a manage.py command against this game and return what it printed; fail the test if it fails."""
+        if arguments[0] == "shell":
+            return self._run(arguments[-1])
         command: list[str | Path] = [sys.executable, ROOT / "manage.py", *arguments]
         done = subprocess.run(command, env=self.env, cwd=ROOT, capture_output=True, text=True, timeout=300)
         if done.returncode:
             pytest.fail(f"manage.py {' '.join(arguments)} exited {done.returncode}:\n{done.stdout}{done.stderr}")
         return done.stdout
+
+    def _run(self, code: str) -> str:
+        """Do as `manage.py shell -c` does, in a process that stays: the start of one takes longer than most of what tests ask for."""
+        if self.shell is None or self.shell.settings != self.env:
+            self._end_shell()
+            self.shell = Shell(self.env, self.log("shell"))
+        done, said = self.shell.run(code)
+        if not done:
+            pytest.fail(f"In the game's shell:\n{code}\n{said}")
+        return said
+
+    def _end_shell(self) -> None:
+        if self.shell:
+            self.shell.close()
+            self.shell = None
 
     def connect(self) -> psycopg.Connection:
         """Open an autocommitting connection to this game's database."""
@@ -117,6 +167,7 @@ class Stack:
 
     def close(self) -> None:
         """End everything."""
+        self._end_shell()
         for name in list(self.processes):
             self.kill(name)
         stop_redis(self.redis)
