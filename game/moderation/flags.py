@@ -10,13 +10,16 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from django.core.cache import cache
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Max, Q
 from django.db.models.functions import Now
 
+from game.moderation.models import TweetWords
 from game.moderation.rules import EASY_GUESSES, is_too_easy, rule
+from game.moderation.search import CONFIG
 from game.play.models import Tally
 from game.pool.models import Category, Kind, ModerationEvent, Split, Tweet, TweetFlag
 from game.pool.personal import personal_data
@@ -55,6 +58,7 @@ def look_through(ids: Iterable[int]) -> int:
         tweets = list(held.select_related("category").order_by("pk"))
         alive = {tweet.pk for tweet in tweets if tweet.text}
         TweetFlag.objects.bulk_create((flag for flag in found if flag.tweet_id in alive), ignore_conflicts=True)
+        _index_words(alive)
         _apply_rules([tweet for tweet in tweets if tweet.pk in alive])
         Tweet.objects.filter(pk__in=[tweet.pk for tweet in tweets]).update(checked_at=Now())
     return len(tweets)
@@ -63,6 +67,20 @@ def look_through(ids: Iterable[int]) -> int:
 def look_again(*, category: Category) -> int:
     """Have the clock look through the pending tweets of a category again: its rules have changed. Return how many wait for it."""
     return Tweet.objects.filter(category=category, status="pending").update(checked_at=None)
+
+
+def _index_words(ids: Iterable[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO moderation_tweetwords (tweet_id, words) SELECT id, to_tsvector(%s, text) FROM pool_tweet WHERE id = ANY(%s)"
+            " ON CONFLICT (tweet_id) DO NOTHING",
+            [CONFIG, list(ids)],
+        )
+
+
+def forget_words(*, tweets: Iterable[Tweet], **_signal: Any) -> None:
+    """Have nobody find tweets by words that are erased."""
+    TweetWords.objects.filter(tweet__in=[tweet.pk for tweet in tweets]).delete()
 
 
 def _find_flags(tweets: Sequence[Tweet]) -> list[TweetFlag]:

@@ -1,6 +1,8 @@
 """Who is looking at what, what two people thought of one tweet, what players reported, and what was taken down."""
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -17,6 +19,17 @@ class Lease(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["until"], name="lease_until")]
+
+
+class TweetWords(models.Model):
+    """What full-text search finds a tweet by. Beside the tweet: each change of its status would write its words anew."""
+
+    tweet = models.OneToOneField(Tweet, on_delete=models.CASCADE, primary_key=True, related_name="words")
+    words = SearchVectorField()
+
+    class Meta:
+        verbose_name_plural = "tweets' words"
+        indexes = [GinIndex(fields=["words"], name="tweet_words")]
 
 
 class Review(models.Model):

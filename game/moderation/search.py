@@ -4,21 +4,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 from django.contrib.postgres.search import SearchQuery, SearchVector, SearchVectorExact
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from game.moderation.models import TweetWords
 from game.pool.models import Author, Category, Kind, Status, Tweet, TweetFlag
 
 # Counting stops there: nobody pages through more, and a million would take a second.
 COUNTED = 10_000
 PAGE = 50
 MAX_WORDS = 200
+# Of PostgreSQL's text search: words as they are, in whatever language.
+CONFIG = "simple"
 _WORD = re.compile(r"\w")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
-# As the index of migration 0008 has it.
-_SEARCHED = SearchVector("text", config="simple")
 
 
 class BadFilter(ValueError):
@@ -86,8 +87,16 @@ class Filters:
         if until := _day("until", self.until):
             q &= Q(posted_at__lt=until + timedelta(days=1))
         if self.words:
-            q &= Q(SearchVectorExact(_SEARCHED, SearchQuery(self.words, config="simple", search_type="websearch")))
+            q &= Q(pk__in=_with_words(self.words))
         return q
+
+
+def _with_words(words: str) -> QuerySet[Any, Any]:
+    """Return the ids of tweets with these words, in the language of search engines: quotes, `or`, a minus. Nothing typed is wrong in it."""
+    query = SearchQuery(words, config=CONFIG, search_type="websearch")
+    # What came just now has not been looked through, and so is not indexed.
+    new = Tweet.objects.filter(checked_at=None).filter(SearchVectorExact(SearchVector("text", config=CONFIG), query))
+    return TweetWords.objects.filter(words=query).values("tweet").union(new.values("pk"), all=True)
 
 
 def _day(name: str, text: str) -> datetime | None:
