@@ -34,6 +34,21 @@ from generation.models import ModelVersion
 from generation.tasks import run_batch
 run_batch.delay(create_batch(model_version=ModelVersion.objects.get(name={slug!r}), wanted=4_000).pk)
 """
+# More than a worker does in a moment; then prompts, which come last.
+CROWD = """
+import time
+from generation.batches import create_batch
+from generation.duel.services import ask
+from generation.models import Batch, ModelVersion
+from generation.tasks import run_batch
+model = ModelVersion.objects.get(name={slug!r})
+for _ in range(10):
+    run_batch.delay(create_batch(model_version=model, wanted=15).pk)
+while not Batch.objects.filter(wanted=15, state="running").exists():
+    time.sleep(0.01)
+for beginning in ("The heron", "A starling", "Two wrens"):
+    ask(text=beginning, allow_new=lambda: True)
+"""
 
 
 class Servers:
@@ -87,6 +102,7 @@ def stack(mortal: Servers) -> Iterator[Stack]:
     yield mortal.stack
     for name in list(mortal.stack.processes):
         mortal.stack.kill(name)
+    mortal.stack.env |= SETTINGS
 
 
 @pytest.fixture
@@ -94,7 +110,7 @@ def pool(stack: Stack, tmp_path: Path) -> Iterator[Pool]:
     """Make a category that lacks everything, the only one that the game looks after."""
     with stack.connect() as connection:
         connection.execute("UPDATE pool_category SET active = false")
-        connection.execute("DELETE FROM generation_batch")
+        connection.execute("TRUNCATE generation_batch CASCADE")
         yield make_pool(stack, connection, tmp_path / "model")
 
 
@@ -199,7 +215,6 @@ def test_a_worker_that_is_told_to_stop_hands_its_batch_back_within_seconds_and_a
     stack.env["GENERATION_LEASE_SECONDS"] = "600"
     stack.start_worker()
     wait_until_full(pool, READY + 9)
-    stack.env |= SETTINGS
     assert {row[0]: row[1:3] for row in pool.batches()}[row[0]] == ("done", 1)
 
 
@@ -207,7 +222,22 @@ def test_a_worker_that_is_told_to_stop_finishes_what_is_almost_done(stack: Stack
     stack.env["GENERATION_STOP_SECONDS"] = "60"
     begin(stack, pool)
     stack.stop("worker", grace=60)
-    stack.env |= SETTINGS
     assert pool.batches()[0][1:5] == ("done", 1, 40, 40)
     assert pool.running() == []
     assert {tries for _, state, tries, *_ in pool.batches() if state == "pending"} <= {0}
+
+
+def test_prompts_that_were_asked_last_all_go_before_the_batches_that_wait(stack: Stack, pool: Pool) -> None:
+    # No clock is there to send once more what nobody took for so long.
+    stack.env["GENERATION_LEASE_SECONDS"] = "600"
+    stack.start_worker()
+    wait_until_full(pool)
+    stack.manage("shell", "--verbosity", "0", "-c", CROWD.format(slug=pool.slug))
+    wait_until_full(pool, READY + 150)
+    columns = pool.connection.execute("SELECT created_at, started_at FROM duel_column WHERE state = 'done' ORDER BY started_at").fetchall()
+    assert len(columns) == 3
+    asked, answered = max(created for created, _ in columns), max(started for _, started in columns)
+    starts = [row[0] for row in pool.connection.execute("SELECT started_at FROM generation_batch WHERE wanted = 15 ORDER BY started_at")]
+    # Some had begun by then; none began between.
+    assert [start for start in starts if asked < start < answered] == []
+    assert sum(start > answered for start in starts) >= 5
