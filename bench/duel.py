@@ -18,7 +18,8 @@ TURNS, WARM_UP = 400, 40
 # New prompts, asked one after the other, and those before them, for which the models are loaded.
 PROMPTS, LOADING = 10, 2
 # More than the busy worker can write while it is measured, and fewer than the idle one already has.
-BUSY = {"GENERATION_READY": "20000", "GENERATION_READY_AT_MOST": "20000"}
+# Its batches are short: each prompt waits for one, and what is measured is how long it waits besides.
+BUSY = {"GENERATION_READY": "20000", "GENERATION_READY_AT_MOST": "20000", "GENERATION_BATCH_SIZE": "30"}
 IDLE = {"GENERATION_READY": "10", "GENERATION_READY_AT_MOST": "10"}
 LIMITS = {"RATE_DUEL": "1000000/m", "RATE_DUEL_NEW": "1000000/m"}
 _PREPARE = """
@@ -78,7 +79,7 @@ def _ask_new(stack: Stack, connection: psycopg.Connection, numbers: "count[int]"
         player.connection.close()  # the server gives up one that is idle for five seconds
         start = time.perf_counter()
         token = _ask(player, f"We have {next(numbers)} good people and")
-        wait_for(partial(_is_full, connection, token), what="both columns are full", seconds=120)
+        wait_for(partial(_is_full, connection, token), what="both columns are full", seconds=600)
         measured.append((time.perf_counter() - start, _longest_batch(connection, token)))
     return measured[LOADING:]
 

@@ -53,7 +53,7 @@ ROOMS: dict[str, set[str]] = {
 }
 HEAVY = {"torch", "transformers", "accelerate"}
 # Slow to import, or big in memory: loaded where they are used, never by the web process.
-LAZY = {"ctranslate2", *HEAVY}
+LAZY = {"ctranslate2", "vaderSentiment", *HEAVY}
 # The one module outside of the training steps that runs torch.
 TORCH_BACKEND = "generation.backends.transformers"
 
