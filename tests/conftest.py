@@ -46,21 +46,33 @@ def pytest_xdist_setupnodes() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give each file to one process, and to the same one what shares a running game, or a model that was trained for it."""
+    """Give each file to one process, and to the same one what shares a running game (pages on one, processes on another), or a model."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Together(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             return scope_of(nodeid.partition("::")[0])
 
+        def _assign_work_unit(self, node: Any) -> None:
+            for scope in reversed(LONGEST_FIRST):
+                if scope in self.workqueue:
+                    self.workqueue.move_to_end(scope, last=False)
+            super()._assign_work_unit(node)
+
     return Together(config, log)
+
+
+# Minutes each: what one process is at while the other has nothing left to do had better be short.
+LONGEST_FIRST = ("pages", "training", "processes", "tests/game/embedded/test_supervise.py")
 
 
 @cache
 def scope_of(path: str) -> str:
     """Return under which name a file of tests is kept together with others."""
-    if path.startswith("tests/browser/") or re.search(r"import .*\bStack\b", (ROOT / path).read_text(encoding="utf-8")):
-        return "a running game"
+    if path.startswith("tests/browser/"):
+        return "pages"
+    if re.search(r"import .*\bStack\b", (ROOT / path).read_text(encoding="utf-8")):
+        return "processes"
     return "training" if path.startswith("tests/training/") else path
 
 
