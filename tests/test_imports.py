@@ -121,7 +121,7 @@ def test_rooms_import_only_what_stands_before_them(module: str) -> None:
                 assert other in ROOMS[room] | {room}, f"{MODULES[module]}:{line}: {room} may not import {name}"
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name.endswith(".rules")])
+@pytest.mark.parametrize("module", [name for name in MODULES if name.endswith((".rules", ".planning"))])
 def test_rules_know_nothing_of_django_the_clock_or_chance(module: str) -> None:
     for line, name in imports(MODULES[module]):
         root = name.split(".")[0]

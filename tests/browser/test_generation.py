@@ -74,7 +74,11 @@ def play(game: Stack) -> Iterator[Callable[[str], None]]:
     for name in ("beat", "worker"):
         game.stop(name)
     game.manage("shell", "--no-imports", "-c", SEED.format(password=PASSWORD))
-    yield lambda code: game.manage("shell", "--no-imports", "-c", PLAY.format(code=code)) and None
+
+    def act(code: str) -> None:
+        game.manage("shell", "--no-imports", "-c", PLAY.format(code=code))
+
+    yield act
     game.manage(
         "shell",
         "--no-imports",

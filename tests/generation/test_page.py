@@ -19,7 +19,6 @@ from tests.generation.conftest import copy_model
 from tests.people import client_of
 
 NOW = timezone.now()
-AWAY = NOW - timedelta(minutes=3)
 
 
 @pytest.fixture
@@ -160,22 +159,25 @@ def test_the_figures_of_a_category_are_those_of_its_tweets_and_last_batches(mode
 
 
 def test_a_model_whose_batches_came_to_nothing_rests(failure: Batch, moderator: Client) -> None:
-    assert stock()["rests_until"] == NOW + timedelta(minutes=1)
+    soon = NOW + timedelta(hours=1)
+    Batch.objects.update(finished_at=soon)
+    assert stock()["rests_until"] == soon + timedelta(minutes=1)
     page = moderator.get("/generation/").content.decode()
     assert f"tiny v1 rests until {stock()['rests_until']:%H:%M}: its last batches came to nothing." in page
 
 
 def test_workers_are_told_with_what_they_are_at_and_who_is_away(moderator: Client) -> None:
+    away = timezone.now() - timedelta(minutes=3)
     workers.arrive(name="generation@attic", device="cuda:1")
     workers.arrive(name="generation@barn", device="cpu")
-    Worker.objects.filter(name="generation@barn").update(seen_at=AWAY, doing="Writing 5 tweets")
+    Worker.objects.filter(name="generation@barn").update(seen_at=away, doing="Writing 5 tweets")
     Worker.objects.filter(name="generation@attic").update(doing="Writing 9 tweets for Owls")
     page = moderator.get("/generation/").content.decode()
     assert "Writing 9 tweets for Owls" in page
     assert "Writing 5 tweets" not in page
     assert "seen 3 minutes ago" in page
     assert "No worker has been seen" not in page
-    Worker.objects.update(seen_at=AWAY)
+    Worker.objects.update(seen_at=away)
     page = moderator.get("/generation/").content.decode()
     assert "No worker has been seen for 3 minutes." in page
     assert "Last seen: generation@attic, generation@barn" in page
