@@ -118,10 +118,11 @@ class Near:
     similarity: float
 
 
-_NEAR = """
-    SELECT tweet.id, tweet.text, marks.bands
-      FROM pool_nearmarks marks JOIN pool_tweet tweet ON tweet.id = marks.tweet_id
-     WHERE marks.bands && %s::integer[] AND tweet.category_id = %s AND tweet.text <> ''
+# One look into the index for each text: asked for the marks of all at once, it compares every one with every one.
+_MAYBE_NEAR = """
+    SELECT wanted.place, marks.tweet_id
+      FROM ROWS FROM (json_to_recordset(%s::json) AS (place integer, bands integer[])) AS wanted
+     CROSS JOIN LATERAL (SELECT tweet_id FROM pool_nearmarks WHERE bands && wanted.bands) AS marks
 """
 
 
@@ -131,25 +132,21 @@ def find_near(*, category: Category, texts: Sequence[str], older_than: Sequence[
     Among the tweets that `mark_tweets` marked. A tweet is found for its own text, too; `older_than`, an id for each text, asks for
     tweets with lesser ids only.
     """
-    wanted: dict[int, list[int]] = {}
-    for place, text in enumerate(texts):
-        for band in near_marks(text):
-            wanted.setdefault(band, []).append(place)
     found: list[Near | None] = [None] * len(texts)
     if not texts:
         return found
+    wanted = [{"place": place, "bands": near_marks(text)} for place, text in enumerate(texts)]
     with connection.cursor() as cursor:
-        cursor.execute(_NEAR, (list(wanted), category.pk))
-        rows = cursor.fetchall()
-    runs = [letter_runs(text) for text in texts]
-    for pk, text, bands in rows:
-        theirs = letter_runs(text)
-        for place in {place for band in bands for place in wanted.get(band, ())}:
-            if older_than is not None and pk >= older_than[place]:
-                continue
-            likeness, best = jaccard(runs[place], theirs), found[place]
+        cursor.execute(_MAYBE_NEAR, (json.dumps(wanted),))
+        pairs = [(place, pk) for place, pk in cursor.fetchall() if older_than is None or pk < older_than[place]]
+    others = dict(Tweet.objects.filter(category=category, pk__in={pk for _, pk in pairs}).exclude(text="").values_list("pk", "text"))
+    theirs = {pk: letter_runs(text) for pk, text in others.items()}
+    ours = [letter_runs(text) for text in texts]
+    for place, pk in pairs:
+        if pk in others:
+            likeness, best = jaccard(ours[place], theirs[pk]), found[place]
             if likeness >= NEAR and (best is None or likeness > best.similarity):
-                found[place] = Near(pk, text, likeness)
+                found[place] = Near(pk, others[pk], likeness)
     return found
 
 
