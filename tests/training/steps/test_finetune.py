@@ -155,17 +155,25 @@ def test_a_batch_that_processes_can_not_share_is_refused(recipe: Recipe, tmp_pat
         finetune(replace(recipe, out=str(tmp_path)))
 
 
+@pytest.fixture(scope="module")
+def whole(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    """A short run in which nothing is left to chance, on a device with memory enough."""
+    from training.steps.finetune import finetune
+
+    run = replace(recipe, precision="float32", dropout=0.0, epochs=2, out=str(tmp_path_factory.mktemp("whole")))
+    finetune(run)
+    return run
+
+
 @pytest.mark.parametrize("steps_before", [0, 1, 3])  # at once, before the first checkpoint, after it
 def test_a_device_without_memory_gets_half_at_a_time_and_the_same_result(
-    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps_before: int
+    whole: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps_before: int
 ) -> None:
     import torch
 
     from training.steps import finetune as step
 
-    recipe = replace(recipe, precision="float32", dropout=0.0, epochs=2)
-    whole, halved = replace(recipe, out=str(tmp_path / "whole")), replace(recipe, out=str(tmp_path / "halved"))
-    step.finetune(whole)
+    halved = replace(whole, out=str(tmp_path))
     training_step = step.Tuner.training_step
 
     def small(self: Any, model: Any, inputs: Any, *more: Any) -> torch.Tensor:
@@ -207,7 +215,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(recipe: Recipe, tmp_path: Path, m
             raise RuntimeError("PytorchStreamWriter failed writing file data/0")
         save(state, path, *more, **named)
 
-    begun = replace(recipe, out=str(tmp_path))
+    begun = replace(recipe, out=str(tmp_path), epochs=3)
     with monkeypatch.context() as patch:
         patch.setattr(torch, "save", full)
         patch.setattr(step.shutil, "disk_usage", lambda _path: type("Usage", (), {"free": 0})())
@@ -273,7 +281,7 @@ def test_training_stops_when_what_is_held_back_gets_no_better(recipe: Recipe, tm
 def test_the_rate_warms_up_and_falls_along_a_cosine_to_its_floor(recipe: Recipe, tmp_path: Path) -> None:
     from training.steps.finetune import finetune
 
-    run = replace(recipe, out=str(tmp_path), rate=1e-3, warmup=0.25, floor=0.2, patience=100)
+    run = replace(recipe, out=str(tmp_path), rate=1e-3, warmup=0.25, floor=0.2, patience=100, checks=1)
     finetune(run)
     rates = [entry["rate"] for entry in progress_of(run) if "rate" in entry]
     top = len(rates) // 4
@@ -287,7 +295,7 @@ def test_the_rate_warms_up_and_falls_along_a_cosine_to_its_floor(recipe: Recipe,
 def test_muon_trains_the_hidden_matrices_and_adam_the_rest(recipe: Recipe, tmp_path: Path) -> None:
     from training.steps.finetune import finetune
 
-    run = replace(recipe, out=str(tmp_path), optimizer="muon", rate=1e-2, matrix_rate=1e-2)
+    run = replace(recipe, out=str(tmp_path), optimizer="muon", rate=1e-2, matrix_rate=1e-2, checks=1)
     finetune(run)
     training, _ = result_of(run)
     assert training["held_back_loss"] < 1.0
