@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import cleaning, cohort, draw, duel, generation, guess, importing, play, scrape, train, web
+from bench import cleaning, cohort, draw, duel, generation, guess, importing, moderation, play, scrape, train, web
 from bench.game import running_game
 from bench.report import NotMeasured, Row, build_table, write_json
 from game.embedded.processes import Problem
@@ -27,6 +27,7 @@ ALONE: dict[str, Callable[[], list[Row]]] = {
     "cohort": cohort.measure,
     "generation": generation.measure,
     "duel": duel.measure,
+    "moderate": moderation.measure,
     "play": play.measure,
 }
 

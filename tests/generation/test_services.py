@@ -9,6 +9,7 @@ from threading import Barrier
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import Count
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -183,6 +184,18 @@ def test_the_plan_fills_every_active_category_and_asks_for_nothing_twice(model: 
     dealt = Tweet.objects.order_by("pk").values("pk")[:7]
     Tweet.objects.filter(pk__in=dealt).update(first_dealt_at=NOW)
     assert [Batch.objects.get(pk=pk).wanted for pk in keep_pool_ready(now=NOW)] == [7]
+
+
+def test_where_moderators_look_at_everything_no_more_is_written_than_waits_for_them(model: ModelVersion, settings) -> None:
+    settings.GENERATION_READY, settings.GENERATION_BATCH_SIZE = 30, 30
+    Category.objects.filter(pk=model.category_id).update(approves_clean=False)
+    for batch_id in keep_pool_ready(now=NOW):
+        run_batch(batch_id=batch_id, now=NOW)
+    assert dict(Tweet.objects.values_list("status").annotate(Count("pk"))) == {Status.PENDING: 30}
+    assert keep_pool_ready(now=NOW) == []
+    rejected = Tweet.objects.order_by("pk").values("pk")[:4]
+    Tweet.objects.filter(pk__in=rejected).update(status=Status.REJECTED)
+    assert [Batch.objects.get(pk=pk).wanted for pk in keep_pool_ready(now=NOW)] == [4]
 
 
 def test_a_batch_whose_message_was_lost_is_enqueued_again(model: ModelVersion) -> None:

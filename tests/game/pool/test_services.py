@@ -55,11 +55,11 @@ def test_nothing_to_add_asks_the_database_nothing(birds: Category) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 300])
-def test_any_number_of_tweets_is_one_statement(birds: Category, ada: Author, count: int) -> None:
+def test_any_number_of_tweets_takes_two_statements(birds: Category, ada: Author, count: int) -> None:
     tweets = tweets_of(ada, *(f"owl {number}" for number in range(count)))
     with CaptureQueriesContext(connection) as queries:
         assert None not in add_tweets(category=birds, tweets=tweets, status=Status.PENDING)
-    assert len(queries) == 1
+    assert len(queries) == 2
 
 
 def test_a_tweet_known_already_or_twice_in_one_go_is_added_once(birds: Category, ada: Author) -> None:
@@ -157,3 +157,38 @@ def test_moderation_changes_what_it_names_and_leaves_an_event_each(birds: Catego
     assert set(Tweet.objects.values_list("status", flat=True)) == {"approved"}
     events = ModerationEvent.objects.values_list("tweet__text", "by__username", "before", "after", "reason")
     assert sorted(events) == [("a finch", "mo", "pending", "approved", "fine"), ("an owl", "mo", "pending", "approved", "fine")]
+
+
+def test_moderation_of_nothing_asks_the_database_nothing(birds: Category) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert moderate_tweets(tweets=Q(pk__in=[]), by=None, after=Status.APPROVED) == 0
+    assert [query["sql"] for query in queries if "pool_" in query["sql"]] == []
+
+
+@pytest.mark.parametrize("count", [1, 300])
+def test_moderation_of_any_number_is_one_statement(birds: Category, ada: Author, count: int) -> None:
+    add_tweets(category=birds, tweets=tweets_of(ada, *(f"owl {number}" for number in range(count))), status=Status.PENDING)
+    with CaptureQueriesContext(connection) as queries:
+        assert moderate_tweets(tweets=Q(author__handle="ada"), by=None, after=Status.REJECTED) == count
+    assert len([query for query in queries if "pool_" in query["sql"]]) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_moderate_the_same_at_once_neither_fail_nor_log_twice() -> None:
+    birds = Category.objects.create(slug="birds", name="Birds")
+    ada = get_author(kind=Kind.HUMAN, platform="twitter", handle="ada")
+    add_tweets(category=birds, tweets=tweets_of(ada, *(f"owl {number}" for number in range(2_000))), status=Status.PENDING)
+    start = Barrier(4)
+
+    def moderate(after: str) -> int:
+        start.wait()
+        try:
+            return moderate_tweets(tweets=Q(category=birds, status=Status.PENDING), by=None, after=after)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as workers:
+        changed = list(workers.map(moderate, [Status.APPROVED, Status.REJECTED] * 2))
+    # Who waited finds nothing pending any more.
+    assert sorted(changed) == [0, 0, 0, 2_000]
+    assert ModerationEvent.objects.count() == 2_000
