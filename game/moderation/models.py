@@ -35,7 +35,7 @@ class TweetWords(models.Model):
 class Review(models.Model):
     """What one moderator thought of a tweet without deciding it alone, before knowing what others do.
 
-    Undoing takes it away; the log keeps that it was there.
+    Nobody changes it, which a trigger sees to. Undoing takes it away; the log keeps that it was there.
     """
 
     class Verdict(models.TextChoices):
@@ -68,7 +68,7 @@ class TweetReport(models.Model):
 
 
 class Takedown(models.Model):
-    """Tweets that were taken out of everything because somebody asked. Append-only; its number is the receipt."""
+    """Tweets that were taken out of everything because somebody asked. Append-only, which a trigger sees to; its number is the receipt."""
 
     class Kind(models.TextChoices):
         TWEET = "tweet"
@@ -82,6 +82,8 @@ class Takedown(models.Model):
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     reason = models.CharField(max_length=200)
     tweets = models.PositiveIntegerField(help_text="How many left the pool.")
+    completions = models.PositiveIntegerField(default=0, db_default=0, help_text="How many texts of the duel were hidden.")
+    categories = models.JSONField(default=dict, db_default={}, help_text="How many tweets, by the slug of their category.")
     cards = models.PositiveIntegerField(help_text="How many open cards were replaced.")
     stale = models.JSONField(default=list, help_text="Which model versions had learned from them.")
     at = models.DateTimeField(db_default=Now())

@@ -45,6 +45,13 @@ class Card(models.Model):
         indexes = [models.Index(fields=["player", "tweet"], name="card_seen")]
 
 
+class OldToken(models.Model):
+    """What a card was called while it showed a tweet that has left the game since."""
+
+    token = models.CharField(max_length=22, primary_key=True)
+    card = models.ForeignKey(Card, on_delete=models.CASCADE, related_name="old_tokens")
+
+
 class Guess(models.Model):
     """A player's verdict on a card: the first one counts."""
 

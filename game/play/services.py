@@ -2,20 +2,20 @@
 
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.db.models.functions import Now
 
 from game.accounts.models import Player
 from game.live.services import announce
 from game.play import rules
-from game.play.drawing import draw_tweets
-from game.play.models import Card, Round
+from game.play.drawing import NotEnoughTweets, draw_tweets
+from game.play.models import Card, Guess, OldToken, Round
 from game.pool.models import Author, Category, Status, Tweet
 
 LEADERBOARD = "leaderboard"
@@ -89,26 +89,61 @@ def show_next_card(*, round_: Round, now: datetime, rng: rules.Random) -> Card |
 def _replace_tweet(card: Card, round_: Round, now: datetime, rng: rules.Random) -> Card:
     # Two tabs must not find two tweets under one token.
     card = round_.cards.select_related("tweet").select_for_update(of=("self",)).get(pk=card.pk)
-    if card.tweet.status == Status.APPROVED:
+    if card.tweet.status == Status.APPROVED or Guess.objects.filter(card=card).exists():
         return card
+    # A tab that still shows the old text must not guess on the new one.
+    OldToken.objects.create(token=card.token, card=card)
+    card.token = rules.new_token()
+    card.shown_at = None
+    card.save(update_fields=["token", "shown_at"])
     taken = list(round_.cards.values_list("tweet_id", flat=True))
     drawn = draw_tweets(category=round_.category, player_id=round_.player_id, count=1, rng=rng, taken=taken)
     card.tweet = Tweet.objects.get(pk=drawn.tweet_ids[0])
-    # A tab that still shows the old text must not guess on the new one.
-    card.token = rules.new_token()
-    card.shown_at = None
-    card.save(update_fields=["token", "tweet", "shown_at"])
+    card.save(update_fields=["tweet"])
     _mark_dealt(drawn.tweet_ids, now)
     return card
 
 
+def _open_cards(tweets: Collection[int]) -> QuerySet[Card]:
+    return Card.objects.filter(tweet__in=tweets, guess=None, round__finished_at=None).order_by("pk")
+
+
+def lock_open_cards(*, tweets: Collection[int]) -> None:
+    """Have guesses on these tweets wait until the transaction ends; to be called before the tweets are locked, as guesses do."""
+    list(_open_cards(tweets).select_for_update(of=("self",)).values_list("pk"))
+
+
+def replace_open_cards(*, tweets: Collection[int], now: datetime, rng: rules.Random) -> int:
+    """Put other tweets in the place of these, which have left the game, on all cards that wait for a guess; return how many.
+
+    A guess from a page that still shows one of them does not count any more. Where the pool has nothing else to show, the
+    player is told so when the card is turned.
+    """
+    replaced = 0
+    for card in _open_cards(tweets).select_related("round__category"):
+        try:
+            with transaction.atomic():
+                replaced += _replace_tweet(card, card.round, now, rng).token != card.token
+        except NotEnoughTweets:
+            with transaction.atomic():
+                OldToken.objects.create(token=card.token, card=card)
+                replaced += Card.objects.filter(pk=card.pk, guess=None).update(token=rules.new_token(), shown_at=None)
+    return replaced
+
+
+def find_replaced_card(*, token: str, player_id: uuid.UUID | None) -> Card | None:
+    """Return the player's card that had this token when it showed a tweet that has left the game since."""
+    return Card.objects.select_related("round__category").filter(old_tokens=token, player_id=player_id).first()
+
+
 # One statement, so one round trip and one transaction: the guess, what everybody said of the
 # tweet, the player's standings, the end of the round. A guess that is already there stops all
-# of it, which is what makes a retry harmless.
+# of it, which is what makes a retry harmless; and so does a card that shows another tweet by now.
 _STORE = """
     WITH stored AS (
         INSERT INTO play_guess (card_id, verdict, "right", elapsed, at)
-        VALUES (%(card)s, %(verdict)s, %(right)s, %(elapsed)s, %(now)s)
+        SELECT id, %(verdict)s, %(right)s, %(elapsed)s, %(now)s
+          FROM play_card WHERE id = %(card)s AND token = %(token)s FOR KEY SHARE
         ON CONFLICT (card_id) DO NOTHING
         RETURNING "right", verdict
     ), tallied AS (
@@ -140,6 +175,7 @@ def submit_guess(*, card: Card, verdict: str, now: datetime) -> bool:
     category = card.round.category
     parameters: dict[str, Any] = {
         "card": card.pk,
+        "token": card.token,
         "verdict": verdict,
         "right": card.tweet.author.kind == verdict,
         "elapsed": now - (card.shown_at or now),

@@ -16,8 +16,17 @@ from game.accounts.services import attach_player, create_guest
 from game.limits import limited, refuse_too_many
 from game.play import rules, selectors
 from game.play.drawing import NotEnoughTweets
-from game.play.models import Card, Round
-from game.play.services import EVERY_CATEGORY, LEADERBOARD, find_card, find_open_round, show_next_card, start_round, submit_guess
+from game.play.models import Card, Guess, Round
+from game.play.services import (
+    EVERY_CATEGORY,
+    LEADERBOARD,
+    find_card,
+    find_open_round,
+    find_replaced_card,
+    show_next_card,
+    start_round,
+    submit_guess,
+)
 from game.pool.models import Category, Kind
 
 # Not seedable from outside: who can predict the coin can predict the card.
@@ -74,7 +83,9 @@ def play_round(request: HttpRequest, slug: str) -> HttpResponse:
     assert player_id
     if card is None:  # another tab has just guessed the last one
         return redirect("play:result", open_round.token)
-    response = _render_table(request, card, revealed=False, round_=open_round)
+    gone = request.GET.get("gone", "")
+    is_replaced = rules.is_token(gone) and find_replaced_card(token=gone, player_id=player_id) is not None
+    response = _render_table(request, card, revealed=False, round_=open_round, is_replaced=is_replaced)
     remember_player(response, player_id)
     return response
 
@@ -104,12 +115,30 @@ def guess(request: HttpRequest, token: str) -> HttpResponse:
     if verdict not in Kind.values:
         return HttpResponseBadRequest("Say human or machine in `verdict`.", content_type="text/plain")
     card = find_card(token=token, player_id=player_id_of(request))
-    if card is None:
-        raise Http404("No such card of yours.")
-    submit_guess(card=card, verdict=verdict, now=timezone.now())
+    if card is None or not (submit_guess(card=card, verdict=verdict, now=timezone.now()) or Guess.objects.filter(card=card).exists()):
+        return _go_on_elsewhere(request, token)
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect(_reveal_url(card))
     return _render_table(request, card, revealed=True, said=verdict)
+
+
+def _go_on_elsewhere(request: HttpRequest, token: str) -> HttpResponse:
+    """Lay the card before a player whose page still shows the tweet that it had before, and say so."""
+    replaced = find_replaced_card(token=token, player_id=player_id_of(request))
+    if replaced is None:
+        raise Http404("No such card of yours.")
+    url = f"{reverse('play:round', args=[replaced.round.category.slug])}?gone={token}"
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect(url)
+    try:
+        card = show_next_card(round_=replaced.round, now=timezone.now(), rng=_rng)
+    except NotEnoughTweets:
+        card = None
+    if card is None:
+        response = HttpResponse()
+        response.headers["HX-Redirect"] = url
+        return response
+    return _render_table(request, card, revealed=False, round_=replaced.round, is_replaced=True)
 
 
 def _reveal_url(card: Card) -> str:
@@ -117,9 +146,12 @@ def _reveal_url(card: Card) -> str:
 
 
 def _render_table(
-    request: HttpRequest, card: Card, *, revealed: bool, round_: Round | None = None, said: str | None = None
+    request: HttpRequest, card: Card, *, revealed: bool, round_: Round | None = None, said: str | None = None, is_replaced: bool = False
 ) -> HttpResponse:
-    """Render the card as a page, or as the fragment that htmx asks for; `said` is the verdict just posted."""
+    """Render the card as a page, or as the fragment that htmx asks for; `said` is the verdict just posted.
+
+    `is_replaced` tells that the tweet on which it was posted has left the game.
+    """
     round_ = round_ or card.round
     is_last = revealed and card.position == rules.CARDS_PER_ROUND
     score, reveal = selectors.read_score_and_reveal(card) if revealed else (selectors.read_score(round_.pk), None)
@@ -132,6 +164,7 @@ def _render_table(
         "score": score,
         "reveal": reveal,
         "is_last": is_last,
+        "is_replaced": is_replaced,
         "next_url": reverse("play:result", args=[round_.token]) if is_last else reverse("play:round", args=[round_.category.slug]),
     }
     template = "play/table.html" if request.htmx else "play/round.html"  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Q
 
 from game.pool import rules
-from game.pool.models import Author, BulkAction, Category, Kind, NearMarks, Split, Status, Tweet, TweetFlag
+from game.pool.models import Author, BannedText, BulkAction, Category, Kind, NearMarks, Split, Status, Tweet, TweetFlag
 from game.pool.near import NEAR, jaccard, letter_runs, near_marks
 from game.pool.signals import tweets_erased
 
@@ -34,17 +34,23 @@ _INSERT = """
       FROM ROWS FROM (json_to_recordset(%s::json) AS (author_id bigint, kind text, text text, fingerprint bytea, split text,
                                                 posted_at timestamptz, facts jsonb)) WITH ORDINALITY
            AS new (author_id, kind, text, fingerprint, split, posted_at, facts, place)
+     WHERE NOT EXISTS (SELECT FROM pool_bannedtext banned WHERE banned.fingerprint = new.fingerprint)
      ORDER BY fingerprint, place
     ON CONFLICT (category_id, fingerprint) DO NOTHING
     RETURNING fingerprint, id
 """
 
 
+# Of the lock that keeps bans and the adding of tweets apart: "ban" in ASCII.
+_BAN_LOCK = 0x62616E
+
+
 def add_tweets(*, category: Category, tweets: Sequence[NewTweet], status: str) -> list[int | None]:
     """Add `tweets` to the pool, and return the id of each that was new there, None for the others.
 
     The one way in for human and machine tweets alike. A tweet whose fingerprint the category
-    already holds, or that comes twice in `tweets`, is not added again: the first one stays.
+    already holds, or that comes twice in `tweets`, is not added again: the first one stays. What was
+    taken down anywhere is not added at all.
     """
     if not tweets:
         return []
@@ -62,7 +68,9 @@ def add_tweets(*, category: Category, tweets: Sequence[NewTweet], status: str) -
         }
         for tweet, mark in zip(tweets, marks, strict=True)
     ]
-    with connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        # In a statement of its own: only the next one sees what was banned while we waited.
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_BAN_LOCK])
         cursor.execute(_INSERT, (category.pk, status, json.dumps(rows)))
         added = {bytes(mark): pk for mark, pk in cursor.fetchall()}
     return [added.pop(mark, None) for mark in marks]
@@ -252,3 +260,25 @@ def erase_tweets(*, tweets: Q, by: User | None, reason: str) -> int:
     if erasing:
         tweets_erased.send(sender=Tweet, tweets=erasing)
     return Tweet.objects.filter(pk__in=ids).update(text="", facts={})
+
+
+def lock_bans() -> None:
+    """Let nothing be added to the pool until the transaction ends, and what is just being added be there first.
+
+    To be called before anything else is locked: whoever adds may hold what we want next.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_BAN_LOCK])
+
+
+def ban_texts(*, tweets: Iterable[Tweet], note: str) -> None:
+    """Keep the words of these tweets out of every category for good; in the transaction that called `lock_bans`."""
+    marks = {bytes(tweet.fingerprint) for tweet in tweets}
+    BannedText.objects.bulk_create([BannedText(fingerprint=mark, note=note) for mark in sorted(marks)], ignore_conflicts=True)
+
+
+def find_copies(*, tweets: Iterable[Tweet]) -> Q:
+    """Return the condition on Tweet for these tweets and all with the same words, in whatever category."""
+    # By the index of both columns.
+    categories = list(Category.objects.values_list("pk", flat=True))
+    return Q(category__in=categories, fingerprint__in={bytes(tweet.fingerprint) for tweet in tweets})

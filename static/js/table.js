@@ -5,7 +5,7 @@ addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.elt.id !== "table") return;
   const table = document.getElementById("table");
   const news = [".verdict", ".score__figure"].map((part) => table.querySelector(part)?.textContent.replace(/\s+/g, " ").trim());
-  said.textContent = news[0] ? news.join(" ") : "";
+  said.textContent = news[0] ? news.join(" ") : (table.querySelector("[data-news]")?.textContent ?? "");
   (document.getElementById("next") ?? document.getElementById("card")).focus({ preventScroll: true });
 });
 
