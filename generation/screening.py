@@ -44,7 +44,7 @@ class Screening:
     _shelf: Shelf = field(default_factory=Shelf)
 
     def screen(self, samples: Iterable[Sample]) -> list[str]:
-        """Return the texts that pass, as the pool keeps them."""
+        """Return the texts that pass by themselves and are new, as the pool keeps them; near-copies are among them."""
         fit = []
         for sample in samples:
             outcome = rules.screen(sample.text, finished=sample.finished, language=self.language, knowledge=self.knowledge)
@@ -52,8 +52,7 @@ class Screening:
                 self.drop(outcome, sample.text)
             else:
                 fit.append(outcome)
-        new = self._drop_duplicates(fit)
-        return self._drop_near(new, self.near(new)) if self.near else new
+        return self._drop_duplicates(fit)
 
     def _drop_duplicates(self, texts: Sequence[str]) -> list[str]:
         marks = [fingerprint(text) for text in texts]
@@ -67,9 +66,12 @@ class Screening:
                 new.append(text)
         return new
 
-    def _drop_near(self, texts: Sequence[str], nearest: Sequence[Near | None]) -> list[str]:
+    def keep_unlike(self, texts: Sequence[str]) -> list[str]:
+        """Return the texts that are no near-copies, neither of a tweet of the pool nor of a text that was returned before."""
+        if self.near is None:
+            return list(texts)
         passed = []
-        for text, near in zip(texts, nearest, strict=True):
+        for text, near in zip(texts, self.near(texts), strict=True):
             if near:
                 self.drop(Drop.NEAR, text, f"{near.similarity:.0%} alike", near.tweet)
             elif mate := self._shelf.put(text):

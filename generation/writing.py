@@ -72,9 +72,15 @@ def write(
             harvest.log_ratios += writer.judge.log_ratios(passed, _likelihoods(passed, samples, writer.backend, sampling.max_tokens))
         after_chunk(min(len(harvest.passed) / enough, 1.0))
     sharpness = float(settings.get("sharpness", SHARPNESS))
-    log_ratios = [sharpness * ratio for ratio in harvest.log_ratios]
-    harvest.chosen = rules.choose(harvest.passed, writer.knowledge.lengths, wanted, rng, log_ratios)
-    for text in set(harvest.passed).difference(harvest.chosen):
+    log_ratios = [sharpness * ratio for ratio in harvest.log_ratios] or [0.0] * len(harvest.passed)
+    left = dict(zip(harvest.passed, log_ratios, strict=True))
+    # Near-copies are looked for among those that are wanted: of ten that pass nine are not.
+    while left and len(harvest.chosen) < wanted:
+        picked = rules.choose(list(left), writer.knowledge.lengths, wanted - len(harvest.chosen), rng, list(left.values()))
+        harvest.chosen += screening.keep_unlike(picked)
+        for text in picked:
+            del left[text]
+    for text in left:
         screening.drop(Drop.UNLIKE if writer.judge else Drop.LENGTH, text)
     return harvest
 

@@ -92,21 +92,19 @@ def test_near_copies_of_the_pool_and_of_the_batch_are_dropped() -> None:
 
     sieve = screening(near)
     again = ONE.replace("evening", "Sunday")
-    assert sieve.screen(samples(ONE, OTHER.replace("this", "the"), again)) == [ONE]
+    other = OTHER.replace("this", "the")
+    assert sieve.screen(samples(ONE, other, again)) == [ONE, other, again]
+    assert sieve.keep_unlike([ONE, other, again]) == [ONE]
     assert sieve.dropped == {Drop.NEAR: 2}
-    assert sieve.fallen == [
-        Fallen(Drop.NEAR, OTHER.replace("this", "the"), "83% alike", 7),
-        Fallen(Drop.NEAR, again, f"of this batch: {ONE}"),
-    ]
+    assert sieve.fallen == [Fallen(Drop.NEAR, other, "83% alike", 7), Fallen(Drop.NEAR, again, f"of this batch: {ONE}")]
     assert similarity(ONE, again) > 0.5
-    # A later chunk of the batch knows of the earlier ones, and the pool is asked about those alone that passed so far.
-    assert sieve.screen(samples(ONE, ONE.replace("herons", "owls"), "Too short.")) == []
-    assert asked == [[ONE, OTHER.replace("this", "the"), again], [ONE.replace("herons", "owls")]]
-    assert sieve.dropped == {Drop.NEAR: 3, Drop.DUPLICATE: 1, Drop.TOO_SHORT: 1}
+    # What is asked for later knows of what was kept before.
+    assert sieve.keep_unlike([ONE.replace("herons", "owls")]) == []
+    assert asked == [[ONE, other, again], [ONE.replace("herons", "owls")]]
 
 
 def test_without_a_pool_to_ask_nobody_minds_near_copies() -> None:
-    assert screening().screen(samples(ONE, ONE.replace("evening", "Sunday"))) == [ONE, ONE.replace("evening", "Sunday")]
+    assert screening().keep_unlike([ONE, ONE.replace("evening", "Sunday")]) == [ONE, ONE.replace("evening", "Sunday")]
 
 
 def test_a_few_of_each_reason_are_kept_and_none_with_personal_data() -> None:

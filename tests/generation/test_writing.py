@@ -7,6 +7,7 @@ from itertools import cycle, islice, product
 from random import Random
 
 from game.pool.rules import fingerprint
+from game.pool.services import Near
 from generation.backends.base import Sample
 from generation.judge import BUCKETS, FIRST_NGRAM, Judge, features
 from generation.loading import Writer
@@ -160,3 +161,29 @@ def test_what_the_pool_has_is_not_written_again() -> None:
         known=lambda marks: in_pool.intersection(marks),
     )
     assert sorted(harvest.chosen) == sorted(TEXTS[1:60:2])
+
+
+def test_a_near_copy_makes_room_for_the_next_best() -> None:
+    asked: list[int] = []
+
+    def near(texts: Sequence[str]) -> list[Near | None]:
+        asked.append(len(texts))
+        return [Near(1, "", 1.0) if "owl" in text else None for text in texts]
+
+    # Else all of them would be near-copies of each other.
+    apart = [f"{text} {' '.join(str(letter) * 9 for letter in str(number**3))}" for number, text in enumerate(TEXTS)]
+    harvest = write(
+        writer=Writer(Reciter(apart), KNOWLEDGE, None),
+        settings=SETTINGS,
+        language="en",
+        wanted=20,
+        rng=Random(1),
+        known=lambda marks: set(),
+        near=near,
+    )
+    assert len(harvest.chosen) == 20 == len(set(harvest.chosen))
+    assert not any("owl" in text for text in harvest.chosen)
+    # Asked about as many as were wanted, then about those in the place of what was dropped.
+    assert asked[0] == 20
+    assert sum(asked) == 20 + harvest.dropped[Drop.NEAR] < len(harvest.passed)
+    assert harvest.made == 20 + harvest.dropped.total()
