@@ -1,7 +1,9 @@
 """Exported models run by CTranslate2, on CPU or GPU, without torch."""
 
+import ctypes
 import json
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +13,12 @@ from generation.backends.base import BackendError, Sample, Sampling, UnusableMod
 if TYPE_CHECKING:
     from tokenizers import Encoding
 
-# Samples that the library decodes side by side. A CPU's caches hold what 64 need: with 128 it writes a fifth fewer tokens/s.
-CPU_BATCH, GPU_BATCH = 64, 256
+# Samples that the library decodes side by side. A CPU's caches hold what 32 need: with 128 it writes a quarter fewer tokens/s.
+CPU_BATCH, GPU_BATCH = 32, 256
 # The same for texts that are scored, whose every token has a row of the whole vocabulary in memory.
 CPU_SCORED, GPU_SCORED = 8, 64
+# Of malloc.h.
+_M_ARENA_MAX = -8
 # Two threads that decode a batch each write more tokens/s than one batch on two threads.
 CPU_DECODERS = 2
 
@@ -27,6 +31,8 @@ class CTranslate2Backend:
 
     def __init__(self, folder: Path, device: str, compute_type: str = "default") -> None:
         # Not at module top: the web process must never load it, and a worker only after the fork.
+        _allow_avx512()
+        _share_one_heap()
         import ctranslate2
         from tokenizers import Tokenizer
 
@@ -94,6 +100,26 @@ class CTranslate2Backend:
 
     def _encode(self, texts: Sequence[str]) -> "list[Encoding]":
         return self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
+
+
+def _allow_avx512() -> None:
+    """Let the library use AVX-512 where that pays: a tenth to a fifth more tokens/s.
+
+    It does not by itself, for the sake of CPUs that clock down for it; those with VNNI, from 2019 on, hardly do.
+    """
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:  # no Linux
+        return
+    if "avx512_vnni" in flags:
+        os.environ.setdefault("CT2_FORCE_CPU_ISA", "AVX512")
+
+
+def _share_one_heap() -> None:
+    """Let all threads take memory from one heap: with one each, what one has freed no other can use, a worker grows by a third."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:  # of glibc
+        mallopt(_M_ARENA_MAX, 1)
 
 
 def check_export(folder: Path) -> None:
