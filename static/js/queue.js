@@ -17,7 +17,7 @@ let current;
 let earlier = queue.dataset.undoUrl;
 
 const find = (tweet) => items.querySelector(`[data-tweet="${CSS.escape(tweet)}"]`);
-const text = (item) => item.querySelector(".tweet").textContent.trim();
+const text = (item) => (item.querySelector(".tweet") ?? item).textContent.trim();
 const short = (item) => `“${text(item).slice(0, 60)}${text(item).length > 60 ? "…" : ""}”`;
 const dispatch = (name, detail) => dispatchEvent(new CustomEvent(name, { detail, cancelable: true }));
 
@@ -86,13 +86,13 @@ function decide(verdict, reason = "") {
   const { tweet, saw = "" } = current.dataset;
   const entry = { id: crypto.randomUUID(), url: queue.dataset.decideUrl, tweet, words: queue.dataset[verdict], text: short(current) };
   entry.fields = [["tweet", tweet], ["decide", verdict], ["reason", reason], ["saw", saw]];
+  done.push(entry);
   mark(current, entry.words);
   goOn();
+  dispatch("outbox:send", entry);
   tell(`${entry.words}: ${entry.text}`, current ?? end);
   tellDecided(1);
-  done.push(entry);
   if (!isList && done.length > REMEMBERED) find(done.at(-REMEMBERED - 1).tweet)?.remove();
-  dispatch("outbox:send", entry);
 }
 
 function undo() {
@@ -114,7 +114,7 @@ function bringBack(item) {
 
 function complain(what) {
   refused.hidden = false;
-  refused.querySelector("ul").prepend(Object.assign(document.createElement("li"), { textContent: what }));
+  refused.querySelector("p").textContent = what;
 }
 
 addEventListener("outbox:answer", ({ detail: { tweet, words, text: start, undoes, answer } }) => {
@@ -154,7 +154,10 @@ async function toggleOrigin() {
   said.textContent = place.hidden ? "" : place.textContent;
 }
 
-const ACTS = { next: () => step(1), previous: () => step(-1), undo, origin: toggleOrigin, help: () => document.getElementById("help").showModal() };
+const ACTS = {
+  next: () => step(1), previous: () => step(-1), undo, origin: toggleOrigin,
+  help: () => document.getElementById("help").showModal(), noted: () => { refused.hidden = true; },
+};
 
 queue.addEventListener("click", (event) => {
   const control = event.target.closest("[data-act], [data-verdict], [data-reason]");

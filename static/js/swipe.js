@@ -25,6 +25,7 @@ stage.addEventListener("pointermove", (event) => {
 stage.addEventListener("pointerup", () => {
   const way = start && stage.dataset.pulled;
   letGo();
-  if (way) document.querySelector(`[data-swipe="${way}"]`).click();
+  // After the touch is over: its end would close again what it opens.
+  if (way) setTimeout(() => document.querySelector(`[data-swipe="${way}"]`).click());
 });
 stage.addEventListener("pointercancel", letGo);

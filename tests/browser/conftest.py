@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import moderators
 from tests.browser.actions import Open
 from tests.stack import Stack
 
@@ -93,3 +94,19 @@ def open_page(browser: Browser, game: Stack) -> Iterator[Open]:
     # Pages that answer 4xx or 5xx, and a connection that is cut, are asked for by the tests.
     expected = ("Failed to load resource", "htmx:sendError", "htmx:afterRequest")
     assert [text for text in complaints if not text.startswith(expected)] == []
+
+
+@pytest.fixture
+def enter(open_page: Open, game: Stack) -> Open:
+    """Return a function that opens a queue as a moderator: quay, who, and what they hold in their hands."""
+
+    def open_signed_in(quay: str, who: str = "mona", **options: Any) -> Page:
+        game.manage("shell", "--no-imports", "-c", moderators.SEED.format(password=moderators.PASSWORD, quay=quay))
+        page = open_page(f"/account/sign-in/?next=/moderate/{quay}/", **options)
+        moderators.sign_in(page, who)
+        page.wait_for_url(f"**/moderate/{quay}/")
+        if options.get("java_script_enabled", True):
+            expect(page.locator("#queue")).to_have_attribute("data-ready", "")
+        return page
+
+    return open_signed_in
