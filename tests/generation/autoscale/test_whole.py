@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
+from typing import Any
 from uuid import uuid4
 
 import psutil
@@ -34,6 +35,17 @@ from generation.versions import promote_model, register_model
 category = Category.objects.create(slug={slug!r}, name="Starlings")
 model = promote_model(model_version=register_model(category=category, folder=Path({folder!r})), by=None)
 print(model.pk)
+"""
+
+QUIET = """
+import time
+from generation.autoscale.quiet import no_more_tasks
+from generation.models import Batch
+from generation.tasks import run_batch
+with no_more_tasks(names=[{worker!r}]) as hush:
+    run_batch.delay({batch})
+    time.sleep(1)
+    print(hush.held, Batch.objects.get(pk={batch}).state)
 """
 
 
@@ -78,11 +90,21 @@ class Rented:
             INSERT INTO generation_batch (model_version_id, key, wanted, state, tries, made, kept, dropped, error, worker, lease_until)
             VALUES (%s, %s, %s, 'pending', 0, 0, 0, '{}', '', '', now()) RETURNING id
         """
-        return self.connection.execute(query, [self.model, str(uuid4()), wanted]).fetchone()[0]
+        return self._one(query, self.model, str(uuid4()), wanted)[0]
 
     def row(self, batch: int) -> tuple[str, int, int, str]:
         """Return state, tries, kept, worker of a batch."""
-        return self.connection.execute("SELECT state, tries, kept, worker FROM generation_batch WHERE id = %s", [batch]).fetchone()
+        state, tries, kept, worker = self._one("SELECT state, tries, kept, worker FROM generation_batch WHERE id = %s", batch)
+        return state, tries, kept, worker
+
+    def cut_connections(self) -> int:
+        """End the autoscaler's connections to PostgreSQL, as a restart of that would; return how many there were."""
+        return self._one("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = %s", "autoscale")[0]
+
+    def _one(self, query: str, *values: object) -> tuple[Any, ...]:
+        row = self.connection.execute(query, values).fetchone()
+        assert row
+        return row
 
     def wait_until(self, batch: int, state: str) -> None:
         wait_for(lambda: self.row(batch)[0] == state, what=f"batch {batch} is {state}", seconds=60)
@@ -131,9 +153,7 @@ def test_a_machine_is_there_while_there_is_work_and_what_dies_with_it_is_done_by
     rented.start()
     rented.wait_until(batch, "done")
     assert rented.row(batch) == ("done", 1, 20, WORKER)
-    # While all its connections are cut it keeps the machine, and its head.
-    cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'autoscale'"
-    assert rented.connection.execute(cut).fetchone()[0] >= 2
+    assert rented.cut_connections() >= 2
     wait_for(lambda: not rented.runs(), what="the machine was stopped after it was idle", seconds=60)
     wait_for(lambda: rented.said() == ["start: A job waits", "stop: Idle"], what="start and stop are told")
     assert "PostgreSQL does not serve us: " in stack.log("autoscale").read_text()
@@ -151,3 +171,9 @@ def test_a_machine_is_there_while_there_is_work_and_what_dies_with_it_is_done_by
     assert stack.processes.pop("autoscale").wait(20) == 0
     assert stack.log("autoscale").read_text().endswith("Ended. The machine stays as it is: nobody stops it any more.\n")
     assert rented.runs()
+
+    # It is asked to take nothing before it is stopped; where it is not stopped after all, it goes on.
+    kept_waiting = rented.batch(wanted=10)
+    assert stack.manage("shell", "--no-imports", "-c", QUIET.format(worker=WORKER, batch=kept_waiting)) == "0 pending\n"
+    rented.wait_until(kept_waiting, "done")
+    assert rented.row(kept_waiting) == ("done", 1, 10, WORKER)
