@@ -19,6 +19,8 @@ from game.pool.models import Category, ModerationEvent, Stage, Status, Tweet, Tw
 
 # Tweets that one page may hold at once.
 AT_MOST = 100
+# So often others are looked for in place of those that rules have just decided.
+_ROUNDS = 5
 _AFTER = {Verdict.APPROVE: Status.APPROVED, Verdict.REJECT: Status.REJECTED}
 _DONE = {Status.APPROVED: "approved it", Status.REJECTED: "rejected it", Status.WITHDRAWN: "withdrew it", Status.PENDING: "looked at it"}
 
@@ -73,20 +75,24 @@ def take(
     Nobody gets a tweet that lies before somebody else, or one that they have looked at themselves. `disputed` asks for those
     on which two people disagree instead. Unless `blind`, the items say who wrote them.
     """
-    pending = _pending(category, filters)
-    while True:
+    pending, ids = _pending(category, filters), list[int]()
+    for _ in range(_ROUNDS):
         ids = leases.lease_tweets(pending=pending, by=by, count=min(count, AT_MOST), now=now, disputed=disputed)
         # The clock has not come by yet; rules may decide some of them.
         new = list(Tweet.objects.filter(pk__in=ids, checked_at=None).values_list("pk", flat=True))
-        if not new or not _look_through(new):
-            return read_items(ids, blind=blind, opinions=disputed)
+        gone = _look_through(new) if new else set()
+        ids = [pk for pk in ids if pk not in gone]
+        if not gone:
+            break
+    return read_items(ids, blind=blind, opinions=disputed)
 
 
-def _look_through(ids: Sequence[int]) -> bool:
-    """Have tweets looked through before anybody sees them; say whether rules have taken some out of the queue."""
+def _look_through(ids: Sequence[int]) -> set[int]:
+    """Have tweets looked through before anybody sees them; return those that rules have taken out of the queue."""
     look_through(ids)
-    gone = Tweet.objects.filter(pk__in=ids).exclude(status=Status.PENDING)
-    return bool(Lease.objects.filter(tweet__in=gone).delete()[0])
+    gone = set(Tweet.objects.filter(pk__in=ids).exclude(status=Status.PENDING).values_list("pk", flat=True))
+    Lease.objects.filter(tweet__in=gone).delete()
+    return gone
 
 
 def remaining(*, category: Category, filters: Filters | None = None) -> Counts:

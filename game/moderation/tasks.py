@@ -8,7 +8,7 @@ from django.utils import timezone
 from game.moderation import flags, leases
 
 # Others wait in the same queue.
-SECONDS, CHUNK = 1.0, 200
+SECONDS, CHUNK = 0.5, 200
 
 
 @shared_task

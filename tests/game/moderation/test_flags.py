@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from game.moderation import flags
 from game.moderation.flags import flag_easy_tweets, flag_new_tweets, look_again
+from game.moderation.models import Lease
 from game.moderation.tasks import look_through_new_tweets
 from game.play.models import Tally
 from game.pool.models import Category, Kind, ModerationEvent, NearMarks, Status, Tweet, TweetFlag
@@ -166,6 +167,14 @@ def test_nobody_is_given_what_was_not_looked_through(owls: Category, waiting: Wa
     unsafe, personal, clean = waiting(UNSAFE, PERSONAL, CLEAN)
     assert take("ann", owls, count=2) == sorted([personal.pk, clean.pk])
     assert (status_of(unsafe), flags_of(personal)) == ("rejected", {"personal": "e-mail address"})
+
+
+def test_of_many_that_rules_reject_somebody_who_waits_is_not_kept_waiting(owls: Category, waiting: Waiting) -> None:
+    set_rules(owls, rejects=["unsafe"])
+    tweets = waiting(*(f"{UNSAFE} {number}" for number in range(7)))
+    assert take("ann", owls, count=1) == []
+    assert [status_of(tweet) for tweet in tweets].count("rejected") == 5
+    assert not Lease.objects.exists()
 
 
 @pytest.mark.parametrize(("right", "wrong", "easy"), [(30, 0, True), (57, 3, True), (56, 4, False), (29, 0, False)])

@@ -143,7 +143,8 @@ def test_days_are_whole_and_include_both_ends(waiting: Waiting) -> None:
 def test_pages_follow_each_other(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "PAGE", 2)
     tweets = sorted(waiting(count=5), key=lambda tweet: -tweet.pk)
-    seen, below = [], None
+    seen: list[list[Tweet]] = []
+    below = None
     for _ in range(3):
         page = search.find(filters=Filters(), below=below)
         seen, below = [*seen, page.tweets], page.below
