@@ -18,6 +18,8 @@ SETTINGS = {
     "GENERATION_LEASE_SECONDS": "3",
     "GENERATION_CHECK_SECONDS": "0.5",
 }
+# Beside other work.
+SLOW = 120
 ASK = """
 from generation.duel.services import ask
 print(ask(text={text!r}, allow_new=lambda: True)["prompt"].token)
@@ -75,27 +77,34 @@ def duel(stack: Stack, tmp_path: Path) -> Iterator[Duel]:
 
 
 def test_a_killed_workers_column_is_answered_by_another(stack: Stack, duel: Duel) -> None:
-    token = duel.ask("The herons")
+    stack.env["GENERATION_LEASE_SECONDS"] = "20"
+    stack.start_worker()
     # The worker waits for the row that it wants to write, which makes sure that it is killed in the middle.
     with stack.connect() as other, other.transaction():
         other.execute("LOCK TABLE duel_completion IN EXCLUSIVE MODE")
-        stack.start_worker()
-        wait_for(lambda: duel.columns(token) == [("running", 1, 0)], what="the column is being answered")
+        token = duel.ask("The herons")
+        wait_for(lambda: duel.columns(token) == [("running", 1, 0)], what="the column is being answered", seconds=SLOW)
         time.sleep(0.5)
         stack.kill("worker")
     assert duel.columns(token) == [("running", 1, 0)]
     stack.start_beat()
     stack.start_worker()
-    wait_for(lambda: duel.is_done(token), what="another worker has answered")
+    wait_for(lambda: duel.is_done(token), what="another worker has answered", seconds=SLOW)
     assert duel.columns(token) == [("done", 2, 10)]
 
 
 def test_a_new_prompt_goes_before_the_pool(stack: Stack, duel: Duel) -> None:
-    stack.env |= {"GENERATION_READY": "400", "GENERATION_READY_AT_MOST": "400", "GENERATION_BATCH_SIZE": "20"}
+    # No message is lost meanwhile, and no clock sends another.
+    stack.env |= {
+        "GENERATION_LEASE_SECONDS": "300",
+        "GENERATION_READY": "400",
+        "GENERATION_READY_AT_MOST": "400",
+        "GENERATION_BATCH_SIZE": "20",
+    }
     stack.start_worker()
-    wait_for(lambda: duel.batches_left() > 5, what="batches wait")
+    wait_for(lambda: duel.batches_left() > 5, what="batches wait", seconds=SLOW)
     token = duel.ask("The herons")
-    wait_for(lambda: duel.is_done(token), what="the prompt is answered")
+    wait_for(lambda: duel.is_done(token), what="the prompt is answered", seconds=SLOW)
     assert duel.batches_left() > 0
     assert duel.columns(token) == [("done", 1, 10)]
 
@@ -107,8 +116,9 @@ def test_a_prompt_asked_while_redis_is_away_is_answered_when_it_is_back(stack: S
         token = duel.ask("The herons")
     finally:
         stack.env["REDIS_URL"] = redis_url
-    assert duel.columns(token) == [("pending", 0, 0)]
+    # For the clock's next tick.
+    assert duel.connection.execute("SELECT state, lease_until <= now() FROM duel_column").fetchall() == [("pending", True)]
     stack.start_worker()
     stack.start_beat()
-    wait_for(lambda: duel.is_done(token), what="the prompt is answered")
+    wait_for(lambda: duel.is_done(token), what="the prompt is answered", seconds=SLOW)
     assert duel.columns(token) == [("done", 1, 10)]
