@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from celery import current_app
 from django.core.management import CommandError, call_command
 from django.db import connection
 
@@ -12,7 +13,9 @@ from generation.autoscale import loop, rules
 from generation.autoscale.command import Commands
 from generation.autoscale.drivers import DriverError, Reading
 from generation.autoscale.loop import Autoscaler
+from generation.autoscale.quiet import Unreachable, no_more_tasks
 from generation.models import Batch, ModelVersion
+from tests.stack import free_port
 
 GPU = "gpu@cloud-1"
 
@@ -183,3 +186,9 @@ def test_settings_that_do_not_suffice_are_told_in_one_line(settings, driver: str
     with pytest.raises(CommandError) as told:
         call_command("autoscale", "--once")
     assert str(told.value) == line
+
+
+def test_without_redis_no_worker_can_be_asked_and_the_machine_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(current_app.conf, "broker_write_url", f"redis://127.0.0.1:{free_port()}/0")
+    with pytest.raises(Unreachable, match=r"^Redis does not answer: Error 111 connecting to 127\.0\.0\.1"), no_more_tasks(names=[GPU]):
+        pytest.fail("as if they had been asked")
