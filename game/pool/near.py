@@ -1,7 +1,7 @@
 """Near-copies: texts that differ in a word or two, a number, an end that is missing, or the order of their sentences.
 
 Marks find the few texts of a big pool that may be near; `similarity` says of two whether they are. By MinHash (Broder 1997) over
-runs of letters, in bands. What else was measured: docs/adr/0012-near-copies.md.
+runs of letters, in bands. What else was measured: docs/adr/0010-near-copies.md.
 """
 
 import re
