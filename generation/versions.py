@@ -194,3 +194,19 @@ def stale_models(*, among: Iterable[ModelVersion] | None = None) -> list[StaleMo
     models = ModelVersion.objects.filter(pk__in=found).select_related("category").order_by("category__slug", "name", "version")
     wanted = None if among is None else {model.pk for model in among}
     return [StaleModel(model, *found[model.pk]) for model in models if wanted is None or model.pk in wanted]
+
+
+_LEARNED = """
+    SELECT DISTINCT learned.modelversion_id
+      FROM unnest(%s::bytea[]) AS tweet (fingerprint)
+      JOIN generation_corpusentry entry ON entry.mark = ('x' || encode(substring(tweet.fingerprint, 1, 8), 'hex'))::bit(64)::bigint
+      JOIN generation_modelversion_corpora learned ON learned.corpus_id = entry.corpus_id
+"""
+
+
+def models_that_learned(*, fingerprints: Iterable[bytes]) -> list[ModelVersion]:
+    """Return the models whose corpora, or whose base's, hold one of these texts."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LEARNED, [list(fingerprints)])
+        found = [pk for (pk,) in cursor.fetchall()]
+    return list(ModelVersion.objects.filter(pk__in=found).order_by("category__slug", "name", "version"))

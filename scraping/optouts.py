@@ -60,15 +60,28 @@ def opt_out(*, platform: str, handle: str, by: User | None, reason: str = "", ac
     What it was called before, as far as we know, is out as well. Doing it again completes what was interrupted.
     Raises OptOutError.
     """
+    # Two transactions: once the first is over nothing more of theirs is stored, and the second waits for no lock
+    # that a page of theirs on its way into the tables might hold.
+    account_id = keep_out(platform=platform, handle=handle, by=by, reason=reason, account_id=account_id)
+    reason = f"opted out: {reason}" if reason else "opted out"
+    return erase_account(platform=platform, handle=handle, account_id=account_id, by=by, reason=reason)
+
+
+def check_account(platform: str, handle: str) -> str:
+    """Return the handle as the tables hold it; raises OptOutError for what can't be an account."""
     handle = tidy_handle(handle)
     if platform not in PLATFORMS.values():
-        raise OptOutError(f"{platform!r} is no platform: use {', '.join(sorted(set(PLATFORMS.values())))}.")
+        raise OptOutError(f"{platform[:40]!r} is no platform: use {', '.join(sorted(set(PLATFORMS.values())))}.")
     longest = OptOut._meta.get_field("handle").max_length or 0
     if not handle or len(handle) > longest or any(sign.isspace() for sign in handle):
         raise OptOutError(f"{handle[:40]!r} can't be a handle.")
+    return handle
+
+
+def keep_out(*, platform: str, handle: str, by: User | None, reason: str = "", account_id: str = "") -> str:
+    """Have nothing more of an account stored, under any name that we know of it; return its id, if we know that. Raises OptOutError."""
+    handle = check_account(platform, handle)
     account_id = account_id or _account_of(platform, handle)
-    # Two transactions: once the first is over nothing more of theirs is stored, and the second waits for no lock
-    # that a page of theirs on its way into the tables might hold.
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
@@ -78,7 +91,7 @@ def opt_out(*, platform: str, handle: str, by: User | None, reason: str = "", ac
             )
             if not new and account_id and not entry.account_id:
                 OptOut.objects.filter(pk=entry.pk).update(account_id=account_id)
-    return _erase(platform, handle, account_id, by, f"opted out: {reason}" if reason else "opted out")
+    return account_id
 
 
 def lift_opt_out(*, platform: str, handle: str, by: User | None) -> bool:
@@ -96,18 +109,26 @@ def lift_opt_out(*, platform: str, handle: str, by: User | None) -> bool:
     return bool(lifted)
 
 
+def find_authors(*, platform: str, handle: str, account_id: str = "") -> list[int]:
+    """Return the ids of the authors that are this account, under this handle or an earlier one."""
+    handle = tidy_handle(handle)
+    account_id = account_id or _account_of(platform, handle)
+    posts = RawPost.objects.filter(feed__in=_feeds(platform, handle, account_id), outcome=RawPost.KEPT)
+    names = {handle} | _names_of(platform, account_id)
+    known = Q(platform=platform, handle__in=names) | Q(pk__in=posts.values("tweet__author"))
+    return list(Author.objects.filter(known, kind=Kind.HUMAN).values_list("pk", flat=True))
+
+
 @transaction.atomic
-def _erase(platform: str, handle: str, account_id: str, by: User | None, reason: str) -> int:
+def erase_account(*, platform: str, handle: str, account_id: str, by: User | None, reason: str) -> int:
+    """Erase all that is here of an account that is kept out, and return how many tweets that were."""
+    handle = tidy_handle(handle)
     feeds = list(_feeds(platform, handle, account_id).select_for_update().order_by("pk"))
     Feed.objects.filter(pk__in=[feed.pk for feed in feeds]).update(
         listed=False, state=Feed.State.DECLINED, passing=False, cursor="", name="", note="Opted out."
     )
     posts = RawPost.objects.filter(feed__in=feeds)
-    names = {handle} | _names_of(platform, account_id)
-    authors = Author.objects.filter(
-        Q(platform=platform, handle__in=names) | Q(pk__in=posts.filter(outcome=RawPost.KEPT).values("tweet__author")), kind=Kind.HUMAN
-    )
-    ids = list(authors.values_list("pk", flat=True))
+    ids = find_authors(platform=platform, handle=handle, account_id=account_id)
     erased = erase_tweets(tweets=Q(author__in=ids), by=by, reason=reason[:200])
     forget_posts(posts | RawPost.objects.filter(tweet__in=Tweet.objects.filter(author__in=ids)))
     Author.objects.filter(pk__in=ids).update(name="")

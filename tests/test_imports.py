@@ -34,6 +34,7 @@ ALLOWED: dict[str, set[str]] = {
         "game.accounts",
         "game.play",
         "generation",
+        "generation.duel",
         "scraping",
     },
     "scraping": {"game.pool", "game.live", "game.limits", "game.guards", "game.database"},

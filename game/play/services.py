@@ -131,6 +131,11 @@ def replace_open_cards(*, tweets: Collection[int], now: datetime, rng: rules.Ran
     return replaced
 
 
+def count_open_cards(*, tweets: Collection[int]) -> int:
+    """Count the cards with these tweets that wait for a guess."""
+    return _open_cards(tweets).count()
+
+
 def find_replaced_card(*, token: str, player_id: uuid.UUID | None) -> Card | None:
     """Return the player's card that had this token when it showed a tweet that has left the game since."""
     return Card.objects.select_related("round__category").filter(old_tokens=token, player_id=player_id).first()

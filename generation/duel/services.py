@@ -118,8 +118,8 @@ def report_completion(*, token: str, by: UUID | None, reason: str) -> UUID:
     return player.pk
 
 
-def hide_completion(*, token: str, by: User) -> None:
-    """Take a completion off every page; raises Completion.DoesNotExist."""
+def hide_completion(*, token: str, by: User | None) -> None:
+    """Take a completion off every page, `by` nobody if a command does; raises Completion.DoesNotExist."""
     _settle(token, by, hidden=True)
 
 
@@ -129,7 +129,7 @@ def restore_completion(*, token: str, by: User) -> None:
 
 
 @transaction.atomic
-def _settle(token: str, by: User, *, hidden: bool) -> None:
+def _settle(token: str, by: User | None, *, hidden: bool) -> None:
     completion = Completion.objects.select_for_update().get(token=token)
     completion.reports.update(settled=True)
     _set_hidden(completion, hidden)
