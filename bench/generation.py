@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
@@ -40,11 +40,13 @@ def _measure_memory(stack: Stack, connection: psycopg.Connection) -> Row:
     query = "SELECT model_version_id FROM generation_batch GROUP BY model_version_id HAVING sum(kept) >= 200"
     wait_for(lambda: len(connection.execute(query).fetchall()) == BOTH, what="both models have written 200 tweets", seconds=300)
     parent = psutil.Process(stack.processes["worker"].pid)
-    sizes = [process.memory_info().rss for process in (parent, *parent.children(recursive=True))]
+    memory = [process.memory_full_info() for process in (parent, *parent.children(recursive=True))]
     for name in ("beat", "worker"):
         stack.stop(name)
-    note = f"{len(sizes)} processes after batches of both models: {', '.join(f'{size / 1e6:.0f}' for size in sizes)} MB"
-    return Row("generation.memory", round(sum(sizes) / 1e6, 1), 400, "MB", note)
+    # The parent was forked: what of it the child has too is in the child's figure.
+    writer, parent_alone = max(each.rss for each in memory), min(each.uss for each in memory)
+    note = f"after batches of both models: {writer / 1e6:.0f} MB of what writes, {parent_alone / 1e6:.0f} that its parent has alone"
+    return Row("generation.memory", round((writer + parent_alone) / 1e6, 1), 400, "MB", note)
 
 
 def _measure_speed(stack: Stack) -> list[Row]:
@@ -56,7 +58,7 @@ def _measure_speed(stack: Stack) -> list[Row]:
         sides = {side: cleanup.enter_context(_side(side, folder, stack)) for side in SIDES}
         for turn in range(-WARM_UP, TURNS):
             for side in SIDES if turn % 2 else reversed(SIDES):
-                told = _ask(sides[side])
+                told = sides[side]()
                 if turn >= 0:
                     measured[side].append(told)
     seconds = {side: median(each["seconds"] / each["samples"] for each in measured[side]) for side in SIDES}
@@ -92,27 +94,28 @@ def _make_checkpoint(folder: Path) -> None:
 
 
 @contextmanager
-def _side(side: str, folder: Path, stack: Stack) -> Iterator["subprocess.Popen[str]"]:
+def _side(side: str, folder: Path, stack: Stack) -> Iterator[Callable[[], dict[str, float]]]:
+    """Start one side; give what lets it write and tell how that went."""
+    log = stack.log(f"bench-{side}")
     command = [sys.executable, "-m", "bench.writers", side, str(folder)]
-    pipe = subprocess.PIPE
     env = stack.env | {"DJANGO_SETTINGS_MODULE": "game.settings"}
+    pipe = subprocess.PIPE
     with (
-        stack.log(f"bench-{side}").open("w") as log,
-        subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, text=True, env=env, cwd=ROOT) as process,
+        log.open("w") as errors,
+        subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=env, cwd=ROOT) as process,
     ):
+        assert process.stdin
+        assert process.stdout
+        lines_in, lines_out = process.stdin, process.stdout
+
+        def write() -> dict[str, float]:
+            print(file=lines_in, flush=True)
+            if not (line := lines_out.readline()):
+                raise NotMeasured(f"{side} died: {log.read_text().strip().splitlines()[-1:]}")
+            told: dict[str, float] = json.loads(line)
+            return told
+
         try:
-            yield process
+            yield write
         finally:
             process.kill()
-
-
-def _ask(process: "subprocess.Popen[str]") -> dict[str, float]:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write("\n")
-    process.stdin.flush()
-    line = process.stdout.readline()
-    if not line:
-        raise NotMeasured(f"{process.args[3]} died: its last words are in the log of that name.")  # type: ignore[index]
-    told: dict[str, float] = json.loads(line)
-    return told

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,12 @@ class TransformersBackend:
 
 def check_checkpoint(folder: Path) -> None:
     """Name what a folder lacks; raises UnusableModelError."""
-    if not any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
+    if (folder / "adapter_config.json").is_file():
+        if find_spec("peft") is None:
+            raise UnusableModelError(
+                f"{folder} is an adapter, for which peft is not installed: install it, or merge the adapter into its base."
+            )
+    elif not (folder / "config.json").is_file():
         raise UnusableModelError(f"{folder / 'config.json'} is missing: it must be a folder in transformers format.")
     if not (folder / "tokenizer.json").is_file():
         raise UnusableModelError(f"{folder / 'tokenizer.json'} is missing: save the model's tokenizer beside it.")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from generation.backends import transformers
 from generation.backends.base import Sample, Sampling, UnusableModelError
 from generation.backends.ctranslate2 import CTranslate2Backend
 from generation.backends.transformers import TransformersBackend
@@ -94,6 +95,14 @@ def test_what_a_folder_lacks_is_named(checkpoint: Path, tmp_path: Path, name: st
     with pytest.raises(UnusableModelError) as error:
         TransformersBackend(folder, "cpu")
     assert str(error.value) == f"{folder}/{what}"
+
+
+def test_an_adapter_says_that_it_needs_peft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transformers, "find_spec", lambda name: None)
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(UnusableModelError) as error:
+        transformers.check_checkpoint(tmp_path)
+    assert str(error.value) == f"{tmp_path} is an adapter, for which peft is not installed: install it, or merge the adapter into its base."
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
