@@ -1,12 +1,13 @@
 """What people do at the table, and what they hold in their hands."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
-DESK = {"viewport": {"width": 1280, "height": 800}}
+PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
 SHORT = {"viewport": {"width": 360, "height": 640}, "is_mobile": True, "has_touch": True}
 SMALL = {"viewport": {"width": 320, "height": 568}, "is_mobile": True, "has_touch": True}
 SIDEWAYS = {"viewport": {"width": 740, "height": 360}, "is_mobile": True, "has_touch": True}

@@ -74,9 +74,9 @@ def tokens(game: Stack) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def answer(game: Stack) -> Callable[[str], None]:
+def answer(game: Stack) -> Callable[[str], object]:
     """Return a function that does what a worker would with a waiting prompt."""
-    return lambda token: game.manage("shell", "--no-imports", "-c", ANSWER.format(token=token)) and None
+    return lambda token: game.manage("shell", "--no-imports", "-c", ANSWER.format(token=token))
 
 
 def column(page: Page, name: str) -> Any:

@@ -275,7 +275,7 @@ class Parrot:
     def __init__(self, *texts: str) -> None:
         self.texts = texts
 
-    def generate(self, *, count: int, sampling: object) -> list[Sample]:
+    def generate(self, *, count: int, sampling: object, prompt: str = "") -> list[Sample]:
         return [Sample(self.texts[i % len(self.texts)], True) for i in range(count)]
 
     def likelihoods(self, texts: Sequence[str], *, max_tokens: int) -> list[float]:

@@ -35,7 +35,7 @@ class Reciter:
         self.texts = cycle(texts)
         self.asked = 0
 
-    def generate(self, *, count: int, sampling: object) -> list[Sample]:
+    def generate(self, *, count: int, sampling: object, prompt: str = "") -> list[Sample]:
         return [Sample(text, True) for text in islice(self.texts, count)]
 
     def likelihoods(self, texts: Sequence[str], *, max_tokens: int) -> list[float]:
@@ -110,7 +110,7 @@ def test_a_card_from_before_judges_has_two_candidates_a_text() -> None:
 class Teller(Reciter):
     """Tells how likely a text is as it says it, of every other one."""
 
-    def generate(self, *, count: int, sampling: object) -> list[Sample]:
+    def generate(self, *, count: int, sampling: object, prompt: str = "") -> list[Sample]:
         return [
             Sample(sample.text, True, -1.0 if "!" in sample.text else -5.0) if number % 2 else sample
             for number, sample in enumerate(super().generate(count=count, sampling=sampling))

@@ -82,9 +82,10 @@ def category(db: None) -> Category:
     return Category.objects.create(slug="starlings", name="Starlings")
 
 
-def add(category: Category, *new: str, kind: Kind = Kind.HUMAN) -> list[int | None]:
+def add(category: Category, *new: str, kind: Kind = Kind.HUMAN) -> list[int]:
     author = get_author(kind=kind, platform="twitter" if kind == Kind.HUMAN else "model", handle=f"ada-{kind}")
-    return add_tweets(category=category, tweets=[NewTweet(author, text) for text in new], status=Status.PENDING)
+    added = add_tweets(category=category, tweets=[NewTweet(author, text) for text in new], status=Status.PENDING)
+    return [pk for pk in added if pk]
 
 
 def test_the_nearest_tweet_of_a_pool_is_found_whoever_wrote_it(category: Category) -> None:
