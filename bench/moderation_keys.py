@@ -73,6 +73,7 @@ def measure() -> list[Row]:
 
 
 def _fill(stack: Stack) -> None:
+    stack.env |= {"DJANGO_SETTINGS_MODULE": "bench.settings"}
     stack.manage("collectstatic", "--noinput", "--verbosity", "0")
     stack.manage("shell", "--no-imports", "-c", _MODERATOR.format(PASSWORD))
     with stack.connect() as connection:

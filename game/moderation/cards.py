@@ -1,5 +1,6 @@
 """A tweet as the queue's pages show it: its text in pieces, its flags in words, what it is too near to."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from game.moderation.marks import Piece, mark_differences, mark_words
@@ -8,10 +9,9 @@ from game.moderation.tokens import tweet_token
 from game.pool.models import TweetFlag
 from game.pool.personal import personal_data
 from game.pool.unsafe import unsafe_words
+from generation.rules import words_of
 
-_ABOUT_WORDS = {TweetFlag.Flag.UNSAFE: unsafe_words, TweetFlag.Flag.PERSONAL: personal_data}
-# Only machine tweets are compared with what a model learned from: one word for both, or the flag would tell who wrote it.
-_LIKE_ANOTHER = {TweetFlag.Flag.NEAR, TweetFlag.Flag.COPIED}
+Finder = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,25 @@ class Card:
 
 def to_card(item: Item) -> Card:
     """Return what is shown of `item`."""
-    minds = [_ABOUT_WORDS[TweetFlag.Flag(note.flag)] for note in item.notes if note.flag in _ABOUT_WORDS]
-    pieces = mark_words(item.text, lambda words: any(find(words) for find in minds)) if minds else [Piece(item.text)]
+    finders = [finder for note in item.notes if (finder := _finder(note))]
+    pieces = mark_words(item.text, lambda words: any(find(words) for find in finders)) if finders else [Piece(item.text)]
     pairs = [Pair(*mark_differences(item.text, note.other_text)) for note in item.notes if note.other_text]
     chips = list(dict.fromkeys(_chip(note) for note in item.notes))
     return Card(tweet_token(item.tweet_id), item.text, pieces, chips, pairs, item.origin, item.opinions)
 
 
+def _finder(note: Note) -> Finder | None:
+    """Return what sees in some words of a text what the flag is about; nothing for flags that are about all of it."""
+    match note.flag:
+        case TweetFlag.Flag.UNSAFE:
+            return unsafe_words
+        case TweetFlag.Flag.PERSONAL:
+            return personal_data
+        case TweetFlag.Flag.COPIED if note.detail:
+            return lambda words: note.detail in " ".join(words_of(words))
+    return None
+
+
 def _chip(note: Note) -> str:
-    if note.flag in _LIKE_ANOTHER:
-        return "near-duplicate"
-    return f"{note.label}: {note.detail}" if note.detail else note.label
+    # Words from training are marked in the text.
+    return f"{note.label}: {note.detail}" if note.detail and note.flag != TweetFlag.Flag.COPIED else note.label

@@ -29,8 +29,8 @@ class Pace:
     @property
     def in_words(self) -> str:
         """Return the time that it took."""
-        minutes = round(self.seconds / 60)
-        return "a minute" if minutes <= 1 else f"{minutes} minutes"
+        minutes = max(1, round(self.seconds / 60))
+        return f"{minutes} minute{'' if minutes == 1 else 's'}"
 
 
 def read_pace(*, by: User, now: datetime) -> Pace:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-# Of how many words something can consist that a rule minds: "+49 30 123 45 67", "4711 Old Mill Road".
-LONGEST = 6
+# Of how many words something can consist that a rule minds: "+49 30 123 45 67", "4711 Old Mill Road", eight in a row from training.
+LONGEST = 8
 _WORD = re.compile(r"\S+")
 
 

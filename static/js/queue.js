@@ -33,7 +33,7 @@ function tellDecided(change) {
   count("decided", change);
   count("waiting", -change);
   const minutes = Math.round((Number(queue.dataset.seconds) + (Date.now() - opened) / 1000) / 60);
-  document.getElementById("minutes").textContent = minutes <= 1 ? "a minute" : `${minutes} minutes`;
+  document.getElementById("minutes").textContent = minutes <= 1 ? "1 minute" : `${minutes} minutes`;
 }
 
 function tell(words, item) {

@@ -48,12 +48,16 @@ def test_nothing_is_marked_without_a_flag() -> None:
     assert marked(to_card(item("The owl answers at +44 20 7946 0958.")).pieces) == "The owl answers at +44 20 7946 0958."
 
 
-def test_a_flag_that_only_machine_tweets_can_have_looks_like_one_that_all_can_have() -> None:
-    near = to_card(item("An owl.", Note("near", "near-duplicate", "", 2, "An owl!")))
-    copied = to_card(item("An owl.", Note("copied", "copied from training", "an owl", 2, "An owl!")))
-    assert near == copied
-    assert near.chips == ["near-duplicate"]
-    assert [(marked(pair.ours), marked(pair.theirs)) for pair in near.pairs] == [("An [owl.]", "An [owl!]")]
+def test_a_near_copy_is_shown_beside_the_other_one() -> None:
+    card = to_card(item("An owl.", Note("near", "near-duplicate", "87% alike", 2, "An owl!")))
+    assert card.chips == ["near-duplicate: 87% alike"]
+    assert [(marked(pair.ours), marked(pair.theirs)) for pair in card.pairs] == [("An [owl.]", "An [owl!]")]
+
+
+def test_words_from_training_are_marked() -> None:
+    note = Note("copied", "copied from training", "the owl saw two mice and a hen", None, "")
+    card = to_card(item("Oh: the Owl saw two mice, and a hen! Again.", note))
+    assert (marked(card.pieces), card.chips) == ("Oh: [the Owl saw two mice, and a hen!] Again.", ["copied from training"])
 
 
 def test_a_token_stands_for_one_tweet_and_tells_nothing_of_its_neighbours() -> None:

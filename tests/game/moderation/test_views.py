@@ -97,7 +97,6 @@ def test_nothing_but_the_text_tells_who_wrote_it(mo: Client, waiting: Waiting) -
     for kind, author in (("human", person), ("machine", model)):
         facts = {"likes": 7, "link": "https://example.org/1"} if kind == "human" else {"temperature": 0.9}
         Tweet.objects.filter(pk__in=[tweet.pk for tweet in tweets]).update(author=author, kind=kind, split="play", facts=facts)
-        TweetFlag.objects.update(flag="near" if kind == "human" else "copied", detail="" if kind == "human" else "sat on the")
         got = [mo.get(path) for path in ("/moderate/owls/", "/moderate/owls/?view=list", "/moderate/", "/moderate/search/?words=owl")]
         got += [mo.post("/moderate/owls/next/"), mo.post("/moderate/owls/keep/", {"tweet": tweet_token(tweets[0].pk)})]
         answers[kind] = [
