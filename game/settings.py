@@ -222,7 +222,6 @@ SCRAPE_LEASE_SECONDS = env.whole("SCRAPE_LEASE_SECONDS", 60, minimum=2, maximum=
 SCRAPE_CHECK_SECONDS = env.seconds("SCRAPE_CHECK_SECONDS", 5.0, maximum=86_400)
 
 # --- Moderation ----------------------------------------------------------------------------
-# How often the clock looks through some of the tweets that are new.
 MODERATION_CHECK_SECONDS = env.seconds("MODERATION_CHECK_SECONDS", 5.0, maximum=86_400)
 
 # --- The clock -----------------------------------------------------------------------------
@@ -273,6 +272,8 @@ RATE_SIGN_UP = env.rate("RATE_SIGN_UP", "60/m")
 RATE_DUEL = env.rate("RATE_DUEL", "300/m")
 # New prompts, by visitor: a class behind one address is many, once they have played.
 RATE_DUEL_NEW = env.rate("RATE_DUEL_NEW", "30/m")
+# Tweets that players report.
+RATE_REPORT = env.rate("RATE_REPORT", "30/m")
 RATE_TRAINING = env.rate("RATE_TRAINING", "60/m")
 RATE_SCRAPING = env.rate("RATE_SCRAPING", "60/m")
 RATE_GENERATION = env.rate("RATE_GENERATION", "60/m")

@@ -241,6 +241,15 @@ def undo(*, by: User, now: datetime, before: int | None = None, tweet_id: int | 
     return Decision(Outcome.REFUSED, "There is nothing to undo.")
 
 
+def undo_event(*, event: ModerationEvent, by: User, now: datetime) -> Decision:
+    """Undo the last step of a tweet, whoever did it, a withdrawal too; refused as `undo` is, and where its words are gone."""
+    if not event.tweet.text:
+        return Decision(Outcome.REFUSED, "Not undone: its words are gone for good.", event.tweet_id, event.tweet.status, event.pk)
+    if event.undoes_id:
+        return Decision(Outcome.REFUSED, "That was an undoing itself.", event.tweet_id, event.tweet.status, event.pk)
+    return _undo(event, by, now) or Decision(Outcome.REFUSED, "That was undone before.", event.tweet_id, event.tweet.status, event.pk)
+
+
 @transaction.atomic
 def _undo(event: ModerationEvent, by: User, now: datetime) -> Decision | None:
     """Undo an event of `by`; None if a key that was pressed twice has done it meanwhile."""

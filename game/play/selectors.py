@@ -83,6 +83,7 @@ def read_result(round_: Round) -> list[dict[str, Any]]:
     return [
         {
             **shown_text(guess.card.tweet),
+            "token": guess.card.token,
             "kind": guess.card.tweet.author.kind,
             "verdict": guess.verdict,
             "right": guess.right,

@@ -138,6 +138,8 @@ def count_open_cards(*, tweets: Collection[int]) -> int:
 
 def find_replaced_card(*, token: str, player_id: uuid.UUID | None) -> Card | None:
     """Return the player's card that had this token when it showed a tweet that has left the game since."""
+    if player_id is None:
+        return None
     return Card.objects.select_related("round__category").filter(old_tokens=token, player_id=player_id).first()
 
 

@@ -1,6 +1,5 @@
 """The pool in Django's admin: moderators look things up and change statuses; every change leaves an event."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -34,19 +33,10 @@ class ReadOnly(admin.ModelAdmin):
 
 
 @admin.register(Category)
-class CategoryAdmin(admin.ModelAdmin):
+class CategoryAdmin(ReadOnly):
+    """Categories are changed at /moderate/categories/, which writes it down."""
+
     list_display = ("name", "slug", "language", "active")
-    fields = ("name", "slug", "description", "language", "active")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        # Addresses, models and imports know a category by its slug.
-        return ("slug",) if obj else ()
-
-    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Sequence[str]]:
-        return {} if obj else {"slug": ("name",)}
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Author)

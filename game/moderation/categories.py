@@ -1,0 +1,94 @@
+"""Editions of the game: made, described, switched on and off. Every change is written down."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+
+from game.moderation.flags import look_again
+from game.play.models import Round
+from game.play.rules import CARDS_PER_ROUND
+from game.pool.models import Category, CategoryEvent, Kind, Split, Status, Tweet
+from generation.models import ModelVersion
+from scraping.models import Feed
+
+# As static/css/categories.css knows them; none: plain.
+COLORS = {"": "Plain", "teal": "Teal", "moss": "Moss", "rose": "Rose", "slate": "Slate"}
+FIELDS = ("name", "description", "language", "active", "color", "approves_clean", "rejects", "double_share")
+# After such a change what waits is looked through again.
+_RULES = {"approves_clean", "rejects"}
+
+
+class SlugTaken(Exception):
+    """A category has that slug already."""
+
+
+def _values(category: Category) -> dict[str, Any]:
+    return {name: getattr(category, name) for name in FIELDS}
+
+
+@transaction.atomic
+def create_category(*, slug: str, values: Mapping[str, Any], by: User | None) -> Category:
+    """Make a category and write that down; raises SlugTaken. Its slug never changes: addresses, models and imports know it by that."""
+    try:
+        with transaction.atomic():
+            category = Category.objects.create(slug=slug, **values)
+    except IntegrityError as error:
+        raise SlugTaken(slug) from error
+    CategoryEvent.objects.create(category=category, by=by, after={"slug": slug, **_values(category)})
+    return category
+
+
+@transaction.atomic
+def change_category(*, category: Category, values: Mapping[str, Any], by: User | None) -> dict[str, Any]:
+    """Give a category other values, write down those that changed, and return them.
+
+    Open rounds of one that is switched off stay as they are, and go on when it is switched on again.
+    """
+    category = Category.objects.select_for_update().get(pk=category.pk)
+    before = _values(category)
+    changed = {name: value for name, value in values.items() if name in FIELDS and before[name] != value}
+    if not changed:
+        return {}
+    for name, value in changed.items():
+        setattr(category, name, value)
+    category.save(update_fields=list(changed))
+    CategoryEvent.objects.create(category=category, by=by, before={name: before[name] for name in changed}, after=changed)
+    if _RULES & changed.keys():
+        look_again(category=category)
+    return changed
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """How far a category is: what it has, and what is missing before it can be played."""
+
+    human: int
+    machine: int
+    pending: int
+    sources: int
+    open_rounds: int
+    missing: list[str]
+
+
+def read_readiness(category: Category) -> Readiness:
+    """Say what a category has, and what it still needs."""
+    ready = Tweet.objects.filter(category=category, status=Status.APPROVED, split=Split.PLAY)
+    human, machine = (ready.filter(kind=kind).count() for kind in (Kind.HUMAN, Kind.MACHINE))
+    missing = []
+    if human < CARDS_PER_ROUND:
+        missing.append(f"{CARDS_PER_ROUND - human} more approved tweets of people that are for play")
+    if machine < CARDS_PER_ROUND:
+        missing.append(f"{CARDS_PER_ROUND - machine} more approved tweets of a bot")
+        if not ModelVersion.objects.filter(category=category, state=ModelVersion.State.ACTIVE).exists():
+            missing.append("a model that writes: train one, and promote it")
+    return Readiness(
+        human=human,
+        machine=machine,
+        pending=Tweet.objects.filter(category=category, status=Status.PENDING).count(),
+        sources=Feed.objects.filter(category=category, listed=True).count(),
+        open_rounds=Round.objects.filter(category=category, finished_at=None).count(),
+        missing=missing,
+    )

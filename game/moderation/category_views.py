@@ -1,0 +1,115 @@
+"""Pages on which categories are made and changed. Moderators may."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from game.guards import only_with, signed_in
+from game.limits import limited
+from game.moderation.categories import COLORS, FIELDS, SlugTaken, change_category, create_category, read_readiness
+from game.pool.models import Category, TweetFlag
+from game.pool.rules import LANGUAGES
+
+for_changing = only_with("pool.change_category", home="moderation:categories")
+for_adding = only_with("pool.add_category", home="moderation:categories")
+# What stands before the routes of a category, and so can't be one.
+RESERVED = {"search", "bulk", "disagreements", "takedown", "log", "tweet", "categories", "new"}
+
+
+class CategoryForm(forms.ModelForm):
+    """What can be said of a category, but for its slug."""
+
+    language = forms.ChoiceField(
+        choices=[(code, code) for code in sorted(LANGUAGES)], help_text=Category._meta.get_field("language").help_text
+    )
+    color = forms.ChoiceField(choices=list(COLORS.items()), required=False, label="Colour", help_text="A line on its card.")
+    rejects = forms.MultipleChoiceField(
+        choices=[(flag.value, flag.label) for flag in TweetFlag.Flag if flag != TweetFlag.Flag.OPINION],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label="Rejected by themselves are tweets with the flag",
+    )
+    double_share = forms.FloatField(
+        min_value=0,
+        max_value=1,
+        label="Share that two people decide on",
+        widget=forms.NumberInput(attrs={"step": "any"}),
+        help_text="0 to 1.",
+    )
+
+    class Meta:
+        model = Category
+        fields = FIELDS
+        labels = {"active": "On: shown to players", "approves_clean": "Machine tweets without a flag are approved by themselves"}
+        help_texts = {"active": "", "approves_clean": ""}
+
+
+class NewCategoryForm(CategoryForm):
+    """The same, and the slug."""
+
+    slug = forms.SlugField(max_length=50, help_text="Small letters, digits, hyphens: part of its address, and never changed.")
+    field_order = ("name", "slug")
+
+    def clean_slug(self) -> str:
+        """Refuse what moderation's own pages are called."""
+        slug: str = self.cleaned_data["slug"]
+        if slug in RESERVED or slug != slug.lower() or "_" in slug:
+            raise forms.ValidationError("Use small letters, digits and hyphens; and no name of a page of moderation.")
+        return slug
+
+
+@for_changing
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    """List the categories, and how far each is: moderators may."""
+    rows = [(category, read_readiness(category)) for category in Category.objects.all()]
+    return render(request, "moderation/categories.html", {"rows": rows})
+
+
+@for_adding
+@require_http_methods(["GET", "HEAD", "POST"])
+@limited("RATE_MODERATION")
+def create(request: HttpRequest) -> HttpResponse:
+    """Make a category: moderators may."""
+    form = NewCategoryForm(request.POST or None, initial={"active": False})
+    if request.method == "POST" and form.is_valid():
+        values = dict(form.cleaned_data)
+        slug = values.pop("slug")
+        try:
+            create_category(slug=slug, values=values, by=signed_in(request))
+        except SlugTaken:
+            form.add_error("slug", "A category has that slug already.")
+        else:
+            messages.success(request, f"{values['name']} is there.")
+            return redirect("moderation:category", slug)
+    return render(request, "moderation/category.html", {"form": form}, status=422 if form.is_bound else 200)
+
+
+@for_changing
+@require_http_methods(["GET", "HEAD", "POST"])
+@limited("RATE_MODERATION")
+def change(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show and change a category, and what was changed before: moderators may."""
+    category = get_object_or_404(Category, slug=slug)
+    form = CategoryForm(request.POST or None, instance=Category.objects.get(pk=category.pk))
+    if request.method == "POST" and form.is_valid():
+        changed = change_category(category=category, values=form.cleaned_data, by=signed_in(request))
+        messages.success(request, _say(changed))
+        return redirect("moderation:category", slug)
+    context = {
+        "form": form,
+        "category": category,
+        "readiness": read_readiness(category),
+        "events": category.events.select_related("by")[:50],
+    }
+    return render(request, "moderation/category.html", context, status=422 if form.is_bound else 200)
+
+
+def _say(changed: dict[str, Any]) -> str:
+    if not changed:
+        return "Nothing was changed."
+    return f"Changed: {', '.join(name.replace('_', ' ') for name in changed)}."

@@ -1,0 +1,92 @@
+"""Pages of what was done, to one tweet and by everybody: moderators may look."""
+
+from collections.abc import AsyncIterator
+
+from asgiref.sync import sync_to_async
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.views.decorators.http import require_safe
+
+from game.guards import only_post, signed_in
+from game.limits import limited
+from game.moderation.history import PAGE, WHAT, BadQuery, Query, read_history, read_log, write_csv
+from game.moderation.queue import Outcome, undo_event
+from game.moderation.tokens import BadToken, tweet_id_of
+from game.moderation.views import for_moderators
+from game.pool.models import ModerationEvent, Tweet
+
+
+@for_moderators
+@require_safe
+def show_log(request: HttpRequest) -> HttpResponse:
+    """Show the log, the newest first: `who`, `since`, `until`, `what`; `below` for what is older. Moderators may."""
+    given = {name: value for name in ("who", "since", "until", "what") if (value := request.GET.get(name, "").strip())}
+    below, trouble = request.GET.get("below", ""), ""
+    try:
+        query = Query.parse(given)
+        lines = read_log(query, below=int(below) if below.isdecimal() and len(below) < 19 else None, count=PAGE + 1)
+    except BadQuery as error:
+        lines, trouble = [], str(error)
+    context = {
+        "lines": lines[:PAGE],
+        "older": f"?{urlencode(given | {'below': str(lines[PAGE - 1].pk)})}" if len(lines) > PAGE else "",
+        "query": urlencode(given),
+        "given": given,
+        "kinds": WHAT,
+        "trouble": trouble,
+    }
+    return render(request, "moderation/log.html", context, status=422 if trouble else 200)
+
+
+@for_moderators  # type: ignore[arg-type]  # what it guards may stream
+@require_safe
+def export_log(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    """Send the log as CSV, whole: the same filters. Moderators may."""
+    try:
+        query = Query.parse(request.GET.dict())
+    except BadQuery as error:
+        return HttpResponseBadRequest(str(error), content_type="text/plain; charset=utf-8")
+    return StreamingHttpResponse(
+        _stream(query), content_type="text/csv; charset=utf-8", headers={"Content-Disposition": 'attachment; filename="log.csv"'}
+    )
+
+
+async def _stream(query: Query) -> AsyncIterator[str]:
+    # The servers are asynchronous, and would collect all of a plain iterator first.
+    chunks = write_csv(query)
+    following = sync_to_async(lambda: next(chunks, None))
+    while (chunk := await following()) is not None:
+        yield chunk
+
+
+def _find(named: str) -> Tweet:
+    """Return the tweet of that number, or with that token of the queue."""
+    try:
+        pk = int(named) if named.isdecimal() and len(named) < 13 else tweet_id_of(named)
+    except BadToken as error:
+        raise Http404 from error
+    return get_object_or_404(Tweet.objects.select_related("category", "author"), pk=pk)
+
+
+@for_moderators
+@require_safe
+def show_tweet(request: HttpRequest, tweet: str) -> HttpResponse:
+    """Show all that happened to a tweet, and who wrote it: moderators may."""
+    return render(request, "moderation/tweet.html", {"history": read_history(_find(tweet))})
+
+
+@for_moderators
+@only_post
+@limited("RATE_MODERATION")
+def undo_step(request: HttpRequest, tweet: str) -> HttpResponse:
+    """Undo the last step of a tweet, `event`, whoever did it: moderators may."""
+    found, given = _find(tweet), request.POST.get("event", "")
+    if not given.isdecimal() or len(given) > 18:
+        return HttpResponseBadRequest("Say which event.", content_type="text/plain")
+    event = get_object_or_404(ModerationEvent, pk=int(given), tweet=found)
+    decision = undo_event(event=event, by=signed_in(request), now=timezone.now())
+    (messages.error if decision.outcome == Outcome.REFUSED else messages.success)(request, decision.said)
+    return redirect("moderation:tweet", found.pk)
