@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from celery.worker import state
 from django.conf import settings
@@ -64,7 +65,9 @@ class Heartbeat(threading.Thread):
 
     def _leave(self) -> None:
         workers.leave(name=self.worker)
-        announce_page()
+        # A process that ends may start no thread any more, which the news needs: then the page sees it at its next look.
+        with suppress(RuntimeError):
+            announce_page()
 
     def _try(self, act: Callable[[], object]) -> None:
         close_old_connections()
