@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench import cleaning, cohort, draw, duel, generation, guess, importing, moderation, play, scrape, train, web
+from bench import cleaning, cohort, draw, duel, generation, guess, importing, moderation, moderation_keys, play, scrape, train, web
 from bench.game import running_game
 from bench.report import NotMeasured, Row, build_table, write_json
 from game.embedded.processes import Problem
@@ -28,6 +28,7 @@ ALONE: dict[str, Callable[[], list[Row]]] = {
     "generation": generation.measure,
     "duel": duel.measure,
     "moderate": moderation.measure,
+    "queue": moderation_keys.measure,
     "play": play.measure,
 }
 

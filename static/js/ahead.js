@@ -6,7 +6,7 @@ const AHEAD = 5;
 const BEAT = 60_000;
 const LOOK_AGAIN = 15_000;
 // Whoever has touched nothing for so long has left: their tweets go to others.
-const LEFT = 10 * 60_000;
+const LEFT = 5 * 60_000;
 
 let isAsking = false;
 let touched = Date.now();
@@ -19,15 +19,19 @@ async function post(url, tweets) {
   return response?.ok ? response.text() : "";
 }
 
+const open = () => [...items.children].filter((item) => !item.dataset.said);
+const find = (tweet) => items.querySelector(`[data-tweet="${CSS.escape(tweet)}"]`);
+
 async function fill() {
-  const ahead = [...items.children].filter((item) => !item.dataset.said && (!current || current.compareDocumentPosition(item) & Node.DOCUMENT_POSITION_FOLLOWING));
-  if (isList || isAsking || ahead.length > AHEAD) return;
+  const isAhead = (item) => !current || current.compareDocumentPosition(item) & Node.DOCUMENT_POSITION_FOLLOWING;
+  if (isList || isAsking || open().filter(isAhead).length > AHEAD) return;
   isAsking = true;
   const unsent = [];
   dispatchEvent(new CustomEvent("outbox:list", { detail: unsent }));
-  const known = new Set([...[...items.children].map((item) => item.dataset.tweet), ...unsent.map(({ tweet }) => tweet)].filter(Boolean));
-  const template = Object.assign(document.createElement("template"), { innerHTML: await post(queue.dataset.nextUrl, [...known]) });
-  const fresh = [...template.content.querySelectorAll(".item")].filter((item) => !known.has(item.dataset.tweet));
+  const known = [...open().map((item) => item.dataset.tweet), ...unsent.map(({ tweet }) => tweet).filter(Boolean)];
+  const template = Object.assign(document.createElement("template"), { innerHTML: await post(queue.dataset.nextUrl, known) });
+  // Sent and answered meanwhile, or brought back by an undo.
+  const fresh = [...template.content.querySelectorAll(".item")].filter(({ dataset }) => !find(dataset.tweet) && !known.includes(dataset.tweet));
   items.append(...fresh);
   isAsking = false;
   if (fresh.length) dispatchEvent(new CustomEvent("queue:more"));
@@ -35,11 +39,10 @@ async function fill() {
 
 async function beat() {
   if (document.visibilityState === "hidden" || Date.now() - touched > LEFT) return;
-  const mine = [...items.children].filter((item) => !item.dataset.said).map((item) => item.dataset.tweet);
+  const mine = open().map((item) => item.dataset.tweet);
   const told = mine.length && await post(queue.dataset.keepUrl, mine);
   for (const tweet of told ? JSON.parse(told).lost : []) {
-    const item = items.querySelector(`[data-tweet="${tweet}"]`);
-    if (item !== current) item?.remove();
+    if (find(tweet) !== current) find(tweet)?.remove();
   }
 }
 
@@ -49,6 +52,7 @@ addEventListener("queue:moved", ({ detail }) => {
   fill();
 });
 setInterval(beat, BEAT);
+document.addEventListener("visibilitychange", beat);
 setInterval(() => { if (!current && document.visibilityState === "visible") fill(); }, LOOK_AGAIN);
 // Back from another page: what lay here may be decided.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
