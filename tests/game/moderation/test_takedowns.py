@@ -4,12 +4,13 @@ import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.db import connections
+from django.db import connections, transaction
 from django.test import Client
 
 from game.accounts.models import Player
@@ -384,3 +385,35 @@ def test_a_tweet_of_a_bot_can_be_taken_down_too(category: Category) -> None:
     tweet = Tweet.objects.filter(category=category, kind=Kind.MACHINE).first()
     assert tweet
     assert (take(tweet).tweets, Tweet.objects.get(pk=tweet.pk).text) == (1, "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_just_being_imported_elsewhere_is_taken_down_too() -> None:
+    owls, gulls = (Category.objects.create(slug=slug, name=slug) for slug in ("owls", "gulls"))
+    tweet = add(owls, "The owl forgot its own birthday.")
+    adding, may_end = Event(), Event()
+
+    def bring() -> None:
+        with transaction.atomic():
+            add(gulls, "The owl forgot its own birthday.", handle="bob")
+            adding.set()
+            may_end.wait(20)
+        connections.close_all()
+
+    def take_it() -> int:
+        try:
+            return take(tweet).tweets
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        brought = pool.submit(bring)
+        assert adding.wait(20)
+        taken = pool.submit(take_it)
+        # It waits for the import, which it would not see otherwise.
+        with pytest.raises(TimeoutError):
+            taken.result(timeout=0.5)
+        may_end.set()
+        brought.result()
+        assert taken.result() == 2
+    assert not Tweet.objects.exclude(text="").exists()
