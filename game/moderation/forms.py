@@ -22,7 +22,7 @@ class FilterForm(forms.Form):
     words = forms.CharField(
         required=False,
         widget=forms.TextInput(attrs={"type": "search", "maxlength": 200}),
-        help_text="Words that it holds; “in quotes” one after the other, or between two, - before what it must not hold.",
+        help_text="Whole words; “in quotes” for words in a row, or between two for either, -word to leave one out.",
     )
     category = forms.CharField(required=False, widget=forms.Select)
     status = forms.CharField(required=False, widget=forms.Select(choices=_STATUSES))

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from game.moderation import views
@@ -151,6 +153,19 @@ def test_ten_lie_ahead_and_more_come_that_the_page_does_not_have(mo: Client, wai
     assert Lease.objects.count() == 25
 
 
+@pytest.mark.parametrize("view", ["", "?view=list"])
+def test_ten_tweets_cost_as_many_queries_as_one(view: str, mo: Client, waiting: Waiting) -> None:
+    waiting("The only owl that is awake at this hour.")
+    mo.get("/moderate/owls/")
+    with CaptureQueriesContext(connection) as one:
+        mo.get(f"/moderate/owls/{view}")
+    waiting(count=9)
+    mo.get("/moderate/owls/")
+    with CaptureQueriesContext(connection) as ten:
+        mo.get(f"/moderate/owls/{view}")
+    assert len(ten) == len(one)
+
+
 def test_two_moderators_never_get_the_same_tweet(mo: Client, kim: Client, waiting: Waiting) -> None:
     waiting(count=15)
     mine, hers = (tokens_in(client.get("/moderate/owls/").content) for client in (mo, kim))
@@ -221,7 +236,7 @@ def test_leases_are_kept_while_the_page_is_open_and_lost_ones_told(mo: Client, k
 
 def test_who_leaves_frees_theirs_at_once(mo: Client, kim: Client, waiting: Waiting) -> None:
     waiting(count=3)
-    mo.get("/moderate/owls/")
+    assert '<form id="stop" method="post" action="/moderate/owls/release/">' in mo.get("/moderate/owls/").content.decode()
     page = mo.post("/moderate/owls/release/", follow=True)
     assert "3 tweets that lay before you are free for others again." in page.content.decode()
     assert len(tokens_in(kim.get("/moderate/owls/").content)) == 3
