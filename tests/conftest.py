@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import django
+import hypothesis
 import pytest
 from django.conf import settings
 from django.test.utils import override_settings
@@ -119,5 +120,9 @@ def plain_static_files() -> Iterator[None]:
     with override_settings(STORAGES=settings.STORAGES | {"staticfiles": plain}):
         yield
 
+
+# Machines are noisy: how long an example takes, or is thought up for, says nothing about the code.
+hypothesis.settings.register_profile("noisy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("noisy")
 
 pytest_plugins = ["tests.browser_fixtures", "tests.stack"]

@@ -41,7 +41,7 @@ COLUMNS = {
 }
 
 
-def run(sql: str, *parameters: object) -> None:
+def run(sql: str, *parameters: int | str) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql, parameters)
 

@@ -27,7 +27,7 @@ VALUES: dict[str, Any] = {
 
 
 def test_a_new_category_is_there_with_all_that_was_said(mo: Client) -> None:
-    assert mo.post("/moderate/categories/new/", {"slug": "gulls", **VALUES}).url == "/moderate/categories/gulls/"
+    assert mo.post("/moderate/categories/new/", {"slug": "gulls", **VALUES})["Location"] == "/moderate/categories/gulls/"
     gulls = Category.objects.get(slug="gulls")
     assert (gulls.name, gulls.color, gulls.rejects, gulls.double_share, gulls.active) == ("Gulls", "teal", ["unsafe", "near"], 0.25, True)
     event = CategoryEvent.objects.get()

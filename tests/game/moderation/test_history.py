@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -144,7 +145,7 @@ def test_the_csv_is_streamed_as_utf8(mo: Client, owls: Category, waiting: Waitin
     async def fetch() -> tuple[str, str]:
         client = AsyncClient()
         client.cookies = mo.cookies
-        response = await client.get("/moderate/log.csv")
+        response: Any = await client.get("/moderate/log.csv")
         return response["Content-Type"], b"".join([chunk async for chunk in response.streaming_content]).decode()
 
     kind, text = async_to_sync(fetch)()

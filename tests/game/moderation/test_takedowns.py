@@ -38,6 +38,7 @@ def take(what: str | Tweet, reason: str = "their wish", now: datetime = NOON) ->
 def add(category: Category, text: str, *, handle: str = "ada", platform: str = "twitter", **facts: Any) -> Tweet:
     author = get_author(kind=Kind.HUMAN, platform=platform, handle=handle, name=handle.title())
     (pk,) = add_tweets(category=category, tweets=[NewTweet(author, text, facts=facts)], status=Status.APPROVED)
+    assert pk
     return Tweet.objects.get(pk=pk)
 
 
