@@ -40,7 +40,9 @@ def texts(who, human, forms):
 
 # Their tweets are nearly the same: a category that approves by itself would have the machine's wait for a moderator.
 by_hand = {"approves_clean": False}
-harbour = Category.objects.create(slug="harbour", name="Harbour", description="People who live by the water.", color="teal", **by_hand)
+harbour = Category.objects.create(
+    slug="harbour", name="Harbour", description="People who live by the water.", approves_clean=False, color="teal"
+)
 pier = Category.objects.create(slug="pier", name="Pier", description="People who have much to say.", color="rose", **by_hand)
 Category.objects.create(slug="desert", name="Desert", description="Nobody has written from there yet.")
 person = get_author(kind=Kind.HUMAN, platform="twitter", handle="ada_harbour", name="Ada Harbour")
