@@ -15,6 +15,10 @@ if not pool_chosen:
     del os.environ["DB_POOL_SIZE"]
 
 # Consumers need the apps that the line above has loaded.
+from game import celery_app  # noqa: E402
 from game.live.routing import websocket_urlpatterns  # noqa: E402
+
+# Whoever asks something must not wait for a Redis that hangs: what could not be sent, the clock sends. Workers wait as long as it takes.
+celery_app.conf.broker_transport_options |= {"socket_timeout": 5, "socket_connect_timeout": 5}
 
 application = ProtocolTypeRouter({"http": http, "websocket": AllowedHostsOriginValidator(URLRouter(websocket_urlpatterns))})
