@@ -53,12 +53,12 @@ def routes(patterns, prefix: str = "/") -> set[str]:
     return found
 
 
-def test_every_route_is_documented() -> None:
+def test_every_route_is_documented_once() -> None:
     def shape(route: str) -> str:
         return re.sub(r"\(\?P<[^)]*\)|<[^>]*>", "*", route)
 
-    written = {shape(row[0].strip("`")) for row in rows(DOCS / "routes.md")}
-    assert written == {shape(route) for route in routes(get_resolver().url_patterns)} | {"/live/*/*/"}
+    written = [shape(row[0].strip("`")) for row in rows(DOCS / "routes.md")]
+    assert sorted(written) == sorted({shape(route) for route in routes(get_resolver().url_patterns)} | {"/live/*/*/"})
 
 
 def test_every_setting_is_documented() -> None:

@@ -55,6 +55,11 @@ def test_reasons_are_added_up_and_sorted(moderator: Client, model: ModelVersion)
     assert "500 of 2,000" in page
 
 
+def test_a_share_too_small_for_its_digit_is_not_called_none(moderator: Client, model: ModelVersion) -> None:
+    finish(model, made=10_000, kept=300, LINK=3, UNSAFE=10)
+    assert rows(moderator) == [("Unsafe word", "10", "0.1 %"), ("Has a link", "3", "under 0.1 %")]
+
+
 def test_a_period_and_a_category_choose_the_batches(moderator: Client, model: ModelVersion) -> None:
     other = Category.objects.create(slug="owls", name="Owls")
     finish(model, days=0, made=10, kept=9, LINK=1)

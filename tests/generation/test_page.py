@@ -77,6 +77,9 @@ def test_only_moderators_find_the_page_in_the_menu(moderator: Client) -> None:
     link = b'href="/generation/"'
     assert link in moderator.get("/").content
     assert link not in client_of("teacher").get("/").content
+    # On a phone the menu has no room for it: there the account's page leads to it.
+    assert b'<a href="/generation/">Watch generation</a>' in moderator.get("/account/").content
+    assert b"Watch generation" not in client_of("teacher").get("/account/").content
 
 
 def test_an_empty_page_says_what_to_do(moderator: Client) -> None:
