@@ -149,7 +149,7 @@ def send_to_pool(*, token: str) -> Completion:
     Raises NotSendable, Completion.DoesNotExist.
     """
     completion = Completion.objects.select_for_update().get(token=token)
-    if completion.hidden:
+    if completion.hidden or completion.column.prompt.status == Prompt.Status.REJECTED:
         raise NotSendable("It was taken out.")
     if completion.unfit:
         raise NotSendable(f"The pool does not take it: {completion.unfit}.")
@@ -175,3 +175,4 @@ def decide_prompt(*, token: str, by: User, approved: bool) -> None:
     status = Prompt.Status.APPROVED if approved else Prompt.Status.REJECTED
     if not Prompt.objects.filter(token=token).update(status=status, decided_by=by, decided_at=Now()):
         raise Prompt.DoesNotExist
+    transaction.on_commit(lambda: announce(topic=DUEL, keys=[token]))

@@ -7,22 +7,24 @@ from django.template.loader import render_to_string
 
 from game.live.topics import RoomClosed
 from generation.duel.columns import DUEL
+from generation.duel.models import Prompt
 from generation.duel.selectors import read_duel
 
 
 class DuelTopic:
-    """One room per prompt, whose key is the prompt's token. Everybody may watch."""
+    """One room per prompt, whose key is the prompt's token. Everybody may watch, unless a moderator has rejected it."""
 
     name = DUEL
 
-    async def may_join(self, scope: dict[str, Any], key: str) -> bool:
-        """Let everybody watch every prompt."""
-        return True
+    @database_sync_to_async
+    def may_join(self, scope: dict[str, Any], key: str) -> bool:
+        """Let everybody watch every prompt that was not rejected."""
+        return not Prompt.objects.filter(token=key, status=Prompt.Status.REJECTED).exists()
 
     @database_sync_to_async
     def render(self, key: str) -> str:
-        """Return the columns as fragments that htmx puts in place by their ids; raises RoomClosed for a prompt that is none."""
+        """Return the columns as fragments that htmx puts in place by their ids; raises RoomClosed for one that is none, or is rejected."""
         duel = read_duel(key)
-        if duel is None:
+        if duel is None or duel["prompt"].status == Prompt.Status.REJECTED:
             raise RoomClosed
         return render_to_string("duel/live.html", duel)

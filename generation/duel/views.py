@@ -120,10 +120,12 @@ def completion(request: HttpRequest, token: str) -> HttpResponse:
 def report(request: HttpRequest, token: str) -> HttpResponse:
     """Ask what is wrong with a completion, and note it: everybody may, once."""
     found = _find(token)
+    if _is_hidden(found):
+        return _told(request, found, "It is hidden already.", done=False)
     form = ReportForm(request.POST or None)
     if request.method != "POST" or not form.is_valid():
         template = "duel/report_form.html" if request.htmx else "duel/report.html"  # type: ignore[attr-defined]
-        return render(request, template, {"completion": found, "form": form, "is_hidden": _is_hidden(found)})
+        return render(request, template, {"completion": found, "form": form})
     player_id = player_id_of(request)
     if player_id is None and isinstance(request.user, User):
         # Somebody signed in whose browser lost the player's cookie.

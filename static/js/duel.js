@@ -26,7 +26,11 @@ addEventListener("htmx:wsAfterMessage", () => {
   tell(part("progress")?.textContent);
 });
 addEventListener("htmx:wsOpen", () => live("on"));
-addEventListener("htmx:wsClose", () => live("off"));
+addEventListener("htmx:wsClose", ({ detail }) => {
+  live("off");
+  // A moderator has taken the prompt out: its address says so, and shows none of it.
+  if ([4403, 4404].includes(detail.event.code)) location.reload();
+});
 
 // What is wrong with a prompt is drawn like any other answer.
 addEventListener("htmx:beforeSwap", (event) => {

@@ -1,18 +1,23 @@
 """A prompt's room: everybody sees it, and the same."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.auth.models import User
 from django.db import connections
 from django.http import HttpResponse, parse_cookie
 
 from game.accounts.identity import COOKIE, remember_player
 from game.accounts.services import create_guest
 from game.live.hub import Close
+from game.live.topics import RoomClosed
 from game.pool.models import Category
 from generation.duel import services
 from generation.duel.columns import complete_column
+from generation.duel.models import Prompt
+from generation.duel.topics import DuelTopic
 from generation.versions import promote_model, register_model
 from tests.game.live.test_live import join
 from tests.generation.conftest import copy_model
@@ -34,14 +39,15 @@ def cookie_of_a_guest() -> str:
     return f"{COOKIE}={response.cookies[COOKIE].value}; csrftoken={'c' * 32}"
 
 
-async def test_a_column_fills_live_and_the_frame_knows_nothing_of_who_looks(sent, let_speak, tmp_path) -> None:
-    def prepare():
-        category = Category.objects.create(slug="starlings", name="Starlings")
-        promote_model(model_version=register_model(category=category, folder=copy_model(tmp_path / "model")), by=None)
-        return services.ask(text="I think that", allow_new=lambda: True)["prompt"]
+def prepare(folder: Path) -> Prompt:
+    category = Category.objects.create(slug="starlings", name="Starlings")
+    promote_model(model_version=register_model(category=category, folder=copy_model(folder)), by=None)
+    return services.ask(text="I think that", allow_new=lambda: True)["prompt"]
 
+
+async def test_a_column_fills_live_and_the_frame_knows_nothing_of_who_looks(sent, let_speak, tmp_path) -> None:
     let_speak()
-    prompt = await sync_to_async(prepare)()
+    prompt = await sync_to_async(prepare)(tmp_path / "model")
     cookies = [await sync_to_async(make)() for make in (cookie_of_a_guest, cookie_of_a_guest, lambda: cookie_of("moderator"))]
     browsers = [await join(f"/live/duel/{prompt.token}/", cookie) for cookie in cookies]
     waiting = [await browser.frame() for browser in browsers]
@@ -66,3 +72,27 @@ async def test_a_column_fills_live_and_the_frame_knows_nothing_of_who_looks(sent
 async def test_there_is_no_room_for_a_prompt_that_is_none() -> None:
     browser = await join("/live/duel/nonesuch/", "")
     assert await browser.close_code() == Close.NOT_FOUND
+
+
+async def test_a_prompt_that_is_rejected_closes_its_room_and_nobody_enters_it_again(sent, let_speak, tmp_path) -> None:
+    let_speak()
+    prompt = await sync_to_async(prepare)(tmp_path / "model")
+    moderator = await sync_to_async(User.objects.create)(username="mo")
+    (column_id,) = sent
+    await sync_to_async(complete_column)(column_id=column_id)
+    path = f"/live/duel/{prompt.token}/"
+    browser = await join(path, "")
+    assert "people of our country" in await browser.frame()
+
+    await sync_to_async(services.decide_prompt)(token=prompt.token, by=moderator, approved=False)
+    assert await browser.close_code() == Close.NOT_FOUND
+    late = await join(path, "")
+    assert await late.close_code() == Close.REFUSED
+    # Where somebody got in just before the rejection.
+    with pytest.raises(RoomClosed):
+        await DuelTopic().render(prompt.token)
+
+    await sync_to_async(services.decide_prompt)(token=prompt.token, by=moderator, approved=True)
+    browser = await join(path, "")
+    assert "people of our country" in await browser.frame()
+    await browser.leave()

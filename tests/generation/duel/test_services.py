@@ -291,6 +291,17 @@ def test_a_moderator_hides_at_once(completion: Completion, moderator: User) -> N
         hide_completion(token="nonesuch", by=moderator)
 
 
+def test_no_completion_of_a_rejected_prompt_goes_to_the_pool(completion: Completion, moderator: User) -> None:
+    prompt = completion.column.prompt
+    decide_prompt(token=prompt.token, by=moderator, approved=False)
+    with pytest.raises(NotSendable, match="taken out"):
+        send_to_pool(token=completion.token)
+    assert not Tweet.objects.exists()
+    decide_prompt(token=prompt.token, by=moderator, approved=True)
+    send_to_pool(token=completion.token)
+    assert Tweet.objects.count() == 1
+
+
 def test_a_completion_goes_to_the_moderators_queue_once(completion: Completion, model: ModelVersion) -> None:
     for _ in range(2):
         send_to_pool(token=completion.token)

@@ -186,6 +186,14 @@ def test_a_prompt_that_was_rejected_is_shown_to_nobody(client: Client, answered:
         assert "people of our country" not in words_of(response)
     page = client.get(f"/duel/completion/{completion.token}/")
     assert completion.text not in page.content.decode()
+    report = f"/duel/completion/{completion.token}/report/"
+    for response in (client.get(report, follow=True), client.post(report, {"reason": "rude"}, **HTMX)):
+        assert "It is hidden already." in words_of(response)
+        assert completion.text not in response.content.decode()
+    assert not CompletionReport.objects.exists()
+    sent = client.post(f"/duel/completion/{completion.token}/send/", **HTMX)
+    assert words_of(sent) == "It was taken out."
+    assert not Tweet.objects.exists()
 
 
 def test_there_is_no_page_of_a_prompt_that_never_was(client: Client, db: None) -> None:
