@@ -4,22 +4,31 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Min, Sum
+from django.db.models import Count, Max, Min, Model, Q, QuerySet, Sum
 
 from game.pool.models import Category, Kind
 from game.pool.services import count_ready
 from generation import planning, words
 from generation.claims import UNFINISHED
 from generation.models import Batch, ModelVersion, Worker
+from generation.queues import other_queues
 from generation.services import count_consumed, find_recent, find_resting, target
 from generation.workers import AWAY_SECONDS
 
 _State = Batch.State
+# A failed batch stays until it is cleared. What nobody can clear goes after this: it is tried anew when it is asked for again.
+TOLD_FOR = timedelta(days=1)
 
 
 def read_page(*, now: datetime) -> dict[str, Any]:
     """Return everything that the page shows and that may change."""
-    return {**read_workers(now=now), "queue": read_queue(now=now), "stocks": read_stocks(now=now), "failures": read_failures()}
+    return {
+        **read_workers(now=now),
+        "queue": read_queue(now=now),
+        "others": read_others(now=now),
+        "stocks": read_stocks(now=now),
+        "failures": read_failures(now=now),
+    }
 
 
 def read_workers(*, now: datetime) -> dict[str, Any]:
@@ -49,6 +58,20 @@ def read_queue(*, now: datetime) -> dict[str, Any]:
         "tweets": sum(row["wanted__sum"] for row in rows.values()),
         "oldest": words.duration(now - waiting["created_at__min"]) if waiting else "",
     }
+
+
+def read_others(*, now: datetime) -> list[dict[str, Any]]:
+    """Return of every other queue how many jobs run and wait, and for how long the oldest has waited."""
+    return [_read_other(name, jobs, now) for name, jobs in other_queues().items()]
+
+
+def _read_other(name: str, jobs: type[Model], now: datetime) -> dict[str, Any]:
+    waits = Q(state=_State.PENDING)
+    found = jobs._default_manager.filter(UNFINISHED).aggregate(
+        running=Count("pk", filter=~waits), waiting=Count("pk", filter=waits), since=Min("created_at", filter=waits)
+    )
+    since = found.pop("since")
+    return {"name": name, **found, "oldest": words.duration(now - since) if since else ""}
 
 
 def read_stocks(*, now: datetime) -> list[dict[str, Any]]:
@@ -94,21 +117,28 @@ def _kept(batches: Iterable[Batch]) -> int:
     return sum(batch.kept for batch in batches)
 
 
-def read_failures() -> list[dict[str, Any]]:
-    """Return what failed and was not cleared, what failed alike as one, the newest first."""
-    alike = (
-        Batch.objects.filter(state=_State.FAILED)
-        .values("error", "model_version__name", "model_version__version", "model_version__state", "model_version__category__name")
-        .annotate(newest=Max("id"), batches=Count("id"), tries=Max("tries"), since=Min("finished_at"), last=Max("finished_at"))
-        .order_by("-last")
-    )
-    return [
-        {
-            **row,
-            "words": words.explain(row["error"]),
-            "model": f"{row['model_version__name']} v{row['model_version__version']}",
-            "category": row["model_version__category__name"],
-            "writes": row["model_version__state"] == ModelVersion.State.ACTIVE,
-        }
-        for row in alike
-    ]
+def read_failures(*, now: datetime) -> list[dict[str, Any]]:
+    """Return what failed and was not cleared, what failed alike as one, the newest first; `queue` names the other queue that it is of."""
+    failed: dict[str, QuerySet[Any]] = {"": Batch.objects.filter(state=_State.FAILED)}
+    for name, jobs in other_queues().items():
+        lately = jobs._default_manager.filter(state=_State.FAILED, finished_at__gt=now - TOLD_FOR)
+        failed[name] = lately.filter(model_version__state=ModelVersion.State.ACTIVE)
+    told = [_tell(row, queue) for queue, jobs in failed.items() for row in _alike(jobs)]
+    return sorted(told, key=lambda row: row["last"], reverse=True)
+
+
+def _alike(failed: QuerySet[Any]) -> Iterable[dict[str, Any]]:
+    return failed.values(
+        "error", "model_version__name", "model_version__version", "model_version__state", "model_version__category__name"
+    ).annotate(newest=Max("id"), jobs=Count("id"), tries=Max("tries"), since=Min("finished_at"), last=Max("finished_at"))
+
+
+def _tell(row: dict[str, Any], queue: str) -> dict[str, Any]:
+    return {
+        **row,
+        "queue": queue,
+        "words": words.explain(row["error"]),
+        "model": f"{row['model_version__name']} v{row['model_version__version']}",
+        "category": row["model_version__category__name"],
+        "writes": row["model_version__state"] == ModelVersion.State.ACTIVE,
+    }

@@ -7,6 +7,9 @@ class DuelConfig(AppConfig):
 
     def ready(self) -> None:
         from game.live.topics import register_topic
+        from generation.duel.models import Column
         from generation.duel.topics import DuelTopic
+        from generation.queues import register_queue
 
         register_topic(DuelTopic())
+        register_queue("Duel", Column)

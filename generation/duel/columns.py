@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from kombu.exceptions import OperationalError as BrokerAway
 
 from game.live.services import announce
+from generation.batches import announce_page
 from generation.claims import FAILED, MAX_TRIES, PENDING, UNFINISHED, Claim, claim_job, lease
 from generation.duel.models import Column, Completion, Prompt
 from generation.duel.mood import compounds
@@ -96,6 +97,7 @@ def complete_column(*, column_id: int) -> Column | None:
     column = Column.objects.select_related("prompt", "model_version__category").get(pk=column_id)
     model = column.model_version
     announce(topic=DUEL, keys=[column.prompt.token])
+    announce_page()
     try:
         with claim, at_work(f"Answering a prompt as {model}"):
             answers = complete(
@@ -108,6 +110,7 @@ def complete_column(*, column_id: int) -> Column | None:
             _store(claim, answers, language=model.category.language)
     finally:
         announce(topic=DUEL, keys=[column.prompt.token])
+        announce_page()
     column.refresh_from_db()
     return column
 

@@ -99,7 +99,7 @@ def test_a_failure_is_told_in_words_with_how_often_it_was_tried(failure: Batch, 
 def test_what_failed_alike_is_one_failure(model: ModelVersion) -> None:
     for error in ("BackendError: gone", "BackendError: gone", "BackendError: full"):
         end(batches.create_batch(model_version=model, wanted=5), "failed", tries=1, error=error)
-    told = {each["words"]: each["batches"] for each in selectors.read_failures()}
+    told = {each["words"]: each["jobs"] for each in selectors.read_failures(now=NOW)}
     assert told == {"The model broke off: gone.": 2, "The model broke off: full.": 1}
 
 
