@@ -101,9 +101,9 @@ def test_a_new_prompt_is_answered_by_all_while_two_look_on_and_nothing_moves(ope
     for page in (phone, desk):
         for name in (LEFT, RIGHT):
             expect(column(page, name).locator(".posts .tweet b").first).to_have_text("The people of this town", timeout=60_000)
-        expect(page.locator("#progress")).to_have_text("Asked 2 times", timeout=60_000)
+        expect(page.locator("#progress")).to_have_text("Seen 2 times", timeout=60_000)
         assert page.evaluate("shifts") == []
-    expect(desk.locator("#told")).to_have_text("Asked 2 times")
+    expect(desk.locator("#told")).to_have_text("Seen 2 times")
     seen = desk.locator("#columns").inner_text()
     desk.reload()
     assert desk.locator("#columns").inner_text() == seen
