@@ -20,6 +20,7 @@ from generation.models import Batch, ModelVersion
 from generation.pool import Pool
 from generation.rules import Drop
 from generation.samples import keep_samples
+from generation.signals import worker_stops
 from generation.writing import Harvest, write
 
 # The live topic of the page, and its one room.
@@ -103,13 +104,14 @@ def _store(claim: Claim[Batch], batch: Batch, harvest: Harvest, now: datetime) -
 
 
 def hand_back(*, worker: str) -> None:
-    """Take from a worker that is told to stop what it is at: the next tick of the clock gives it to another.
+    """Take from a worker that is told to stop what it is at: the next tick of the clock gives a batch to another.
 
     The try does not count, and where the worker goes on all the same it can't renew its claim.
     """
     held = Batch.objects.filter(state=RUNNING, worker=worker)
     if held.update(state=PENDING, tries=F("tries") - 1, claimed_by=None, lease_until=Now()):
         announce_page()
+    worker_stops.send(sender=Batch, worker=worker)
 
 
 def retry_failure(*, batch_id: int) -> bool:

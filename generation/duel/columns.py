@@ -7,13 +7,13 @@ from datetime import timedelta
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError as BrokerAway
 
 from game.live.services import announce
 from generation.batches import announce_page
-from generation.claims import FAILED, MAX_TRIES, PENDING, UNFINISHED, Claim, claim_job, lease
+from generation.claims import FAILED, MAX_TRIES, PENDING, RUNNING, UNFINISHED, Claim, claim_job, lease
 from generation.duel.models import Column, Completion, Prompt
 from generation.duel.mood import compounds
 from generation.duel.rules import mood_of
@@ -82,6 +82,16 @@ def take_back_abandoned() -> list[int]:
         Column.objects.filter(pk__in=again).update(state=PENDING, lease_until=lease())
     announce(topic=DUEL, keys=[prompt.token for prompt in changed])
     return again
+
+
+def hand_back(*, worker: str, **_signal: object) -> None:
+    """Take from a worker that is told to stop what it is at, and send it to another at once; the try does not count."""
+    with transaction.atomic():
+        held = Column.objects.select_for_update(of=("self",)).filter(state=RUNNING, worker=worker).select_related("prompt")
+        tokens = {column.pk: column.prompt.token for column in held}
+        Column.objects.filter(pk__in=tokens).update(state=PENDING, tries=F("tries") - 1, claimed_by=None, lease_until=lease())
+    send(columns=tokens)
+    announce(topic=DUEL, keys=tokens.values())
 
 
 def complete_column(*, column_id: int) -> Column | None:

@@ -5,12 +5,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from celery.exceptions import Retry
+from django.db import InterfaceError, OperationalError
 from django.db.models.functions import Now
+from kombu.exceptions import OperationalError as BrokerAway
 
 from game.pool.models import Category
 from generation.backends.base import BackendError, UnusableModelError
+from generation.batches import hand_back
 from generation.claims import LostClaimError
-from generation.duel import columns
+from generation.duel import columns, tasks
 from generation.duel.columns import complete_column, take_back_abandoned
 from generation.duel.models import Column, Completion, Prompt
 from generation.duel.selectors import read_duel
@@ -171,6 +175,73 @@ def test_a_failed_column_is_asked_again_by_a_visit_after_ten_minutes(
         assert sent == again
     complete_column(column_id=column.pk)
     assert stand(column) == ("done", 1, 10)
+
+
+def test_a_worker_that_is_told_to_stop_hands_its_columns_to_another_at_once(column: Column, sent: list[int]) -> None:
+    sent.clear()
+    claim = columns.claim_job(Column.objects.all(), pk=column.pk, pause=columns.PAUSE, worker="generation@attic")
+    assert claim is not None
+    hand_back(worker="generation@barn")
+    assert (stand(column), sent) == (("running", 1, 0), [])
+    hand_back(worker="generation@attic")
+    assert (stand(column), sent) == (("pending", 0, 0), [column.pk])
+    # Where it goes on all the same it writes nothing.
+    with pytest.raises(LostClaimError):
+        claim.renew()
+    # It is on its way: the clock does not send it twice.
+    assert take_back_abandoned() == []
+
+
+def test_a_column_that_is_handed_back_while_redis_is_away_is_sent_by_the_clock(column: Column, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns.claim_job(Column.objects.all(), pk=column.pk, pause=columns.PAUSE, worker="generation@attic")
+
+    def fail(*_args: object, **_options: object) -> None:
+        raise BrokerAway
+
+    with monkeypatch.context() as patch:
+        patch.setattr(columns.current_app, "send_task", fail)
+        hand_back(worker="generation@attic")
+    expired = Column.objects.filter(pk=column.pk, lease_until__lte=Now())
+    assert expired.exists()
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_message_outlives_a_database_that_is_away_before_the_claim(
+    column: Column, let_speak: Callable[..., Speaker], monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    let_speak()
+    claim_job, away = columns.claim_job, [error("no"), error("still no")]
+
+    def claim_sometimes(*args: Any, **how: Any) -> object:
+        if away:
+            raise away.pop()
+        return claim_job(*args, **how)
+
+    monkeypatch.setattr(columns, "claim_job", claim_sometimes)
+    assert tasks.complete_column.apply(args=[column.pk]).successful()
+    assert stand(column) == ("done", 1, 10)
+
+
+def test_a_message_does_not_wait_for_a_database_for_ever_nor_spin(column: Column, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def fail(*_args: object, pk: int, **_how: object) -> None:
+        asked.append(pk)
+        raise OperationalError
+
+    monkeypatch.setattr(columns, "claim_job", fail)
+    assert isinstance(tasks.complete_column.apply(args=[column.pk]).result, OperationalError)
+    assert asked == [column.pk] * (1 + tasks.RETRIES)
+    task = tasks.complete_column
+    again: list[float] = []
+    monkeypatch.setattr("celery.canvas.Signature.apply_async", lambda signature: again.append(signature.options["countdown"]))
+    task.push_request(id="made-up", args=[column.pk], kwargs={}, called_directly=False, retries=0)
+    try:
+        with pytest.raises(Retry):
+            task.run(column.pk)
+    finally:
+        task.pop_request()
+    assert again == [tasks.RETRY_SECONDS]
 
 
 def test_a_lost_message_is_sent_again_by_the_clock_once(column: Column) -> None:
