@@ -14,7 +14,7 @@ from game.live.services import announce
 from game.pool.models import Status
 from game.pool.services import NewTweet, add_tweets
 from generation import workers
-from generation.claims import FAILED, PENDING, RUNNING, Claim, claim_job, lease
+from generation.claims import DONE, FAILED, PENDING, RUNNING, Claim, claim_job, lease
 from generation.loading import load_writer
 from generation.models import Batch, ModelVersion
 from generation.pool import Pool
@@ -101,6 +101,12 @@ def _store(claim: Claim[Batch], batch: Batch, harvest: Harvest, now: datetime) -
         dropped[Drop.DUPLICATE] += len(harvest.chosen) - kept
         claim.finish(made=harvest.made, kept=kept, dropped={reason: count for reason, count in dropped.most_common() if count})
         keep_samples(batch=batch, fallen=harvest.fallen)
+
+
+def cancel_batch(*, batch_id: int) -> None:
+    """Forget a batch that is not done: whoever asked for it wants it no more, and who is at it finds the claim gone."""
+    Batch.objects.filter(pk=batch_id).exclude(state=DONE).delete()
+    announce_page()
 
 
 def hand_back(*, worker: str) -> None:

@@ -41,7 +41,8 @@ class Claim(Generic[Job]):
 
     As a context manager it decides what becomes of a job whose try dies: after an error worth a
     retry somebody tries again when `pause` is over, after anything else nobody does. A try that
-    ends because its worker was told to stop does not count, and the job is free at once.
+    ends because its worker was told to stop does not count, and the job is free at once. Whoever
+    interrupts one by Ctrl-C says what becomes of it; until the lease ends it stays theirs.
     """
 
     job: Job
@@ -52,7 +53,7 @@ class Claim(Generic[Job]):
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if error is None or isinstance(error, LostClaimError):
+        if error is None or isinstance(error, (LostClaimError, KeyboardInterrupt)):
             return
         if isinstance(error, SystemExit):
             self._mine().update(state=PENDING, tries=F("tries") - 1, claimed_by=None, lease_until=Now())
