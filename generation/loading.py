@@ -1,13 +1,13 @@
 """A model's folder, loaded: what writes, what it knows, and who judges it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
 
-from generation.backends.base import Backend, UnusableModelError
+from generation.backends.base import Backend, BackendError, Sampling, UnusableModelError
 from generation.backends.ctranslate2 import CTranslate2Backend, check_export
 from generation.backends.http import HttpBackend, check_served
 from generation.backends.transformers import TransformersBackend, check_checkpoint
@@ -82,3 +82,19 @@ def check_runnable(folder: Path, runs: Runs) -> None:
         _NEEDED[runs.backend](folder)
     read_knowledge(folder)
     read_judge(folder)
+
+
+def try_out(folder: Path, runs: Runs) -> None:
+    """Load a model that this machine runs, and draw a token from it; raises UnusableModelError.
+
+    On the CPU, which every machine has. Not for the web process: it loads the backend's library, and takes as long as the model is large.
+    """
+    card = read_card(folder)
+    check_runnable(folder, runs)
+    if runs.backend == ModelVersion.Backend.HTTP:
+        return
+    try:
+        backend = _LOCAL[runs.backend](folder, "cpu")
+        backend.generate(count=1, sampling=replace(Sampling.of(card.sampling), max_tokens=1))
+    except (BackendError, ValueError) as error:
+        raise UnusableModelError(f"{folder} holds a model that writes nothing: {error}") from error

@@ -49,12 +49,17 @@ class CTranslate2Backend:
             threads = {"inter_threads": CPU_DECODERS, "intra_threads": 1} if on_cpu else {}
             place = {"device": kind, "device_index": int(number or 0)}
             self.generator = ctranslate2.Generator(str(folder), **place, compute_type=compute_type, **threads)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             raise UnusableModelError(f"{folder} holds no model that can be loaded on {device}: {error}") from error
         self.decoders, self.batch, self.scored = (CPU_DECODERS, CPU_BATCH, CPU_SCORED) if on_cpu else (1, GPU_BATCH, GPU_SCORED)
-        self.tokenizer = Tokenizer.from_str(tokenizer)
+        try:
+            self.tokenizer = Tokenizer.from_str(tokenizer)
+            self.end_id = self.tokenizer.token_to_id(self.end)
+        except Exception as error:  # the library raises nothing narrower
+            raise UnusableModelError(f"{folder / 'tokenizer.json'} holds no tokenizer ({error}): export the model again.") from error
+        if self.end_id is None:
+            raise UnusableModelError(f"{folder / 'tokenizer.json'} lacks the token {self.end!r} that ends a text: export the model again.")
         self.tokenizer.encode_special_tokens = True  # a text that spells a special token stays text
-        self.end_id = self.tokenizer.token_to_id(self.end)
 
     def generate(self, *, count: int, sampling: Sampling, prompt: str = "") -> list[Sample]:
         """Write `count` texts that begin with `prompt`, which they hold; raises BackendError."""

@@ -1,5 +1,6 @@
 """`manage.py register_model`: models of any backend, and one line for whatever is wrong."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,10 @@ def complaint(*arguments: Any) -> str:
     assert not ModelVersion.objects.exists()
     assert not Author.objects.exists()
     return str(error.value)
+
+
+def rewrite(path: Path, changes: dict[str, Any]) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def test_a_model_is_registered_as_a_candidate(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,3 +105,81 @@ def test_registering_loads_no_library(folder: Path) -> None:
         "print({'torch', 'transformers', 'ctranslate2', 'tokenizers'} & set(sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"name": ""}, '`name` must be a text of 1 to 80 characters on one line, not ""'),
+        ({"name": "x" * 81}, f'`name` must be a text of 1 to 80 characters on one line, not "{"x" * 39}'),
+        ({"name": "two\nlines"}, '`name` must be a text of 1 to 80 characters on one line, not "two\\nlines"'),
+        *(
+            ({"version": version}, f"`version` must be a whole number from 1 to 2147483647, not {shown}")
+            for version, shown in ((0, "0"), (True, "true"), ("2", '"2"'), (1.5, "1.5"), (2**31, "2147483648"))
+        ),
+        ({"category": None}, "`category` must be a category's slug of 1 to 50 characters, not null"),
+        ({"corpus_sha256": "f" * 65}, f'`corpus_sha256` must be a text of 1 to 64 characters, not "{"f" * 39}'),
+        ({"recipe": None}, "`recipe` must be an object of finite numbers and plain texts, not null"),
+        ({"recipe": {"note": "\0"}}, '`recipe` must be an object of finite numbers and plain texts, not {"note": "\\u0000"}'),
+        ({"recipe": {"\ud800": 1}}, '`recipe` must be an object of finite numbers and plain texts, not {"\\ud800": 1}'),
+        ({"scores": [1]}, "`scores` must be an object of finite numbers and plain texts, not [1]"),
+        ({"scores": {"bits": [float("nan")]}}, '`scores` must be an object of finite numbers and plain texts, not {"bits": [NaN]}'),
+        ({"sampling": []}, "`sampling` must be an object with `topk`, `topp`, `temperature` and `max_tokens`, not []"),
+        ({"served": None}, "`served` must be an object with `start` and `end`, not null"),
+    ],
+)
+def test_a_card_that_the_game_can_not_keep_is_one_line(folder: Path, wrong: dict[str, Any], said: str) -> None:
+    rewrite(folder / "card.json", wrong)
+    assert complaint("starlings", folder) == f"{folder / 'card.json'} can't be used: {said}."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("temperature", 0.09, "a number from 0.1 to 5, not 0.09"),
+        ("temperature", 5.1, "a number from 0.1 to 5, not 5.1"),
+        ("temperature", "1", 'a number from 0.1 to 5, not "1"'),
+        ("temperature", True, "a number from 0.1 to 5, not true"),
+        ("topp", 0, "a number above 0, at most 1, not 0"),
+        ("topk", -1, "a whole number from 0 (all tokens), not -1"),
+        ("max_tokens", 10_001, "a whole number from 1 to 10,000, not 10001"),
+        ("candidates", 0, "a whole number from 1 to 1,000, not 0"),
+        ("sharpness", -1, "a number from 0 to 1,000, not -1"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_one_line(folder: Path, name: str, value: object, said: str) -> None:
+    sampling = json.loads((folder / "card.json").read_text())["sampling"]
+    rewrite(folder / "card.json", {"sampling": sampling | {name: value}})
+    assert complaint("starlings", folder) == f"{folder / 'card.json'} can't be used: `{name}` must be {said}."
+
+
+def test_a_card_that_is_no_object_is_one_line(folder: Path) -> None:
+    (folder / "card.json").write_text("[]")
+    assert complaint("starlings", folder) == f"{folder / 'card.json'} can't be used: it must hold an object."
+
+
+def test_weights_that_are_cut_are_one_line(folder: Path) -> None:
+    weights = folder / "model.bin"
+    weights.write_bytes(weights.read_bytes()[:-50])
+    said = complaint("starlings", folder)
+    assert said.startswith(f"{folder} holds no model that can be loaded on cpu: File model.bin is incomplete")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("tokenizer.json", "{}", "/tokenizer.json holds no tokenizer (Model missing. at line 1 column 2): export the model again."),
+        ("config.json", "[]", " holds no model that can be loaded on cpu: "),
+        ("vocabulary.json", "[]", " holds a model that writes nothing: "),
+    ],
+)
+def test_other_spoilt_files_are_one_line(folder: Path, name: str, text: str, said: str) -> None:
+    (folder / name).write_text(text)
+    assert complaint("starlings", folder).startswith(f"{folder}{said}")
+
+
+def test_an_end_that_the_tokenizer_does_not_know_is_one_line(folder: Path) -> None:
+    rewrite(folder / "config.json", {"eos_token": "<|over|>"})
+    assert complaint("starlings", folder) == (
+        f"{folder / 'tokenizer.json'} lacks the token '<|over|>' that ends a text: export the model again."
+    )

@@ -28,7 +28,7 @@ from tests.generation.conftest import SHIPPED, copy_model
 
 NOW = timezone.now()
 # Flattens every probability until no sample ends, past the model's last position.
-HOPELESS = {"topk": 0, "topp": 1.0, "temperature": 50.0, "max_tokens": 1_000}
+HOPELESS = {"topk": 0, "topp": 1.0, "temperature": 5.0, "max_tokens": 1_000}
 
 
 def expire(batch: Batch) -> None:
@@ -325,7 +325,7 @@ def test_a_shipped_model_is_registered_by_its_place_in_the_repository(db: None) 
     [
         ("card.json", None, "is missing: export the model again."),
         ("card.json", "{", "can't be used: Expecting property name"),
-        ("card.json", '{"name": "tiny"}', "can't be used: lacks 'sampling'."),
+        ("card.json", '{"name": "tiny"}', "can't be used: lacks 'version'."),
     ],
 )
 def test_a_folder_without_a_card_is_refused(category: Category, tmp_path: Path, name: str, content: str | None, complaint: str) -> None:

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from game.pool.models import Category
 from generation.backends.base import UnusableModelError
-from generation.loading import Runs
+from generation.loading import Runs, try_out
 from generation.models import ModelVersion
 from generation.versions import PromotionError, promote_model, register_model
 
@@ -32,6 +32,7 @@ class Command(BaseCommand):
             raise CommandError(f"No category {options['category']!r}.")
         runs = Runs(options["backend"], options["server"], options["served_as"])
         try:
+            try_out(options["folder"].resolve(), runs)
             with transaction.atomic():
                 base = options["base"] and options["base"].resolve()
                 model = register_model(category=category, folder=options["folder"].resolve(), base=base, runs=runs)
