@@ -36,6 +36,7 @@ class CategoryForm(forms.ModelForm):
     double_share = forms.FloatField(
         min_value=0,
         max_value=1,
+        initial=0,
         label="Share that two people decide on",
         widget=forms.NumberInput(attrs={"step": "any"}),
         help_text="0 to 1.",

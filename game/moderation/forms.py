@@ -37,6 +37,8 @@ class FilterForm(forms.Form):
         super().__init__(data)
         categories = Category.objects.values_list("slug", "name")
         self.fields["category"].widget.choices = [("", "All"), *categories]
+        if data.keys() <= {"category"}:  # whoever came by the key wants to type
+            self.fields["words"].widget.attrs["autofocus"] = True
 
     def read(self) -> Filters | None:
         """Return the filters; None where one can't be followed, which its field says."""

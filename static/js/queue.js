@@ -126,6 +126,7 @@ addEventListener("outbox:answer", ({ detail: { tweet, words, text: start, undoes
     mark(item, undoes.words);
     tellDecided(1);
     if (item === current) goOn();
+    tell("Not undone.", current ?? end);
   } else if (answer.outcome === "refused") {
     complain(`Not ${words.toLowerCase()}. ${answer.words} ${start}`);
     tellDecided(-1);

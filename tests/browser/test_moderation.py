@@ -35,6 +35,7 @@ def test_a_key_decides_and_goes_on(enter: Open, game: Stack) -> None:
     expect(page.locator(".item:visible .item__origin")).to_contain_text("Human: Ada Quay @ada_quay, twitter · 12 likes")
     page.keyboard.press("/")
     page.wait_for_url("**/moderate/search/?category=keys")
+    expect(page.get_by_label("Words")).to_be_focused()
 
 
 def test_what_is_decided_without_a_connection_is_sent_later_and_in_order(enter: Open, game: Stack) -> None:
