@@ -12,6 +12,13 @@ from generation.duel.models import Column, Prompt
 from generation.models import ModelVersion
 from tests.people import client_of
 
+
+@pytest.fixture(autouse=True)
+def now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let NOW be when the test begins: pages go by the clock, and a run takes minutes."""
+    monkeypatch.setitem(globals(), "NOW", timezone.now())
+
+
 NOW = timezone.now()
 
 
