@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from itertools import takewhile
+from itertools import chain, takewhile
 
 from django.conf import settings
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection, transaction
-from django.db.models import Count, F, Max, Sum, Window
-from django.db.models.functions import Greatest, Least, Now, RowNumber
+from django.db.models import Count, F, Max, OuterRef, Sum
+from django.db.models.functions import Greatest, Least, Now
 
 from game.pool.models import Category, Kind, Status, Tweet
 from game.pool.services import count_ready
@@ -117,10 +118,11 @@ def count_consumed(*, since: datetime) -> dict[int, int]:
 
 def find_recent(*, models: Iterable[ModelVersion]) -> dict[int, list[Batch]]:
     """Return the last batches of each model that are over, by its id, the newest first."""
-    place = Window(RowNumber(), partition_by="model_version", order_by=F("finished_at").desc())
-    over = Batch.objects.filter(model_version__in=models, finished_at__isnull=False).annotate(place=place)
+    # By the index, model for model: a history only grows, and planning asks every few seconds.
+    over = Batch.objects.filter(model_version=OuterRef("pk"), finished_at__isnull=False).order_by("-finished_at")
+    last = ModelVersion.objects.filter(pk__in=[model.pk for model in models]).annotate(last=ArraySubquery(over.values("pk")[:RECENT]))
     recent: dict[int, list[Batch]] = {}
-    for batch in over.filter(place__lte=RECENT).order_by("place"):
+    for batch in Batch.objects.filter(pk__in=chain.from_iterable(last.values_list("last", flat=True))).order_by("-finished_at"):
         recent.setdefault(batch.model_version_id, []).append(batch)
     return recent
 
