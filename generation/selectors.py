@@ -80,7 +80,8 @@ def read_stocks(*, now: datetime) -> list[dict[str, Any]]:
     models = {model.category_id: model for model in ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE, category__active=True)}
     ready, consumed = count_ready(categories=categories), count_consumed(since=now - planning.HOUR)
     asked = dict(Batch.objects.filter(UNFINISHED).values_list("model_version__category").annotate(Sum("wanted")))
-    recent, resting = find_recent(models=models.values()), find_resting(models=models.values())
+    recent = find_recent(models=models.values())
+    resting = find_resting(recent)
 
     def describe(category: Category) -> dict[str, Any]:
         model, used = models.get(category.pk), consumed.get(category.pk, 0)

@@ -1,6 +1,6 @@
 """The pool is kept filled: what it lacks is planned, what was abandoned is taken back, what failed is tried again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain, takewhile
 
@@ -69,7 +69,7 @@ def _take_back_abandoned() -> list[int]:
 def _plan(now: datetime) -> list[int]:
     models = {model.category_id: model for model in ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE, category__active=True)}
     unfinished = Batch.objects.filter(UNFINISHED)
-    resting = {pk for pk, until in find_resting(models=models.values()).items() if now < until}
+    resting = {pk for pk, until in find_resting(find_recent(models=models.values())).items() if now < until}
     stocks = [stock for stock in _take_stock(models, now=now) if models[stock.category].pk not in resting]
     plan = planning.plan_batches(stocks, batch_size=settings.GENERATION_BATCH_SIZE, room=planning.QUEUE - unfinished.count())
     # Two plans from one state of things would name their batches alike.
@@ -127,11 +127,11 @@ def find_recent(*, models: Iterable[ModelVersion]) -> dict[int, list[Batch]]:
     return recent
 
 
-def find_resting(*, models: Iterable[ModelVersion]) -> dict[int, datetime]:
-    """Return until when models are left alone whose last batches came to nothing, by their ids."""
+def find_resting(recent: Mapping[int, Sequence[Batch]]) -> dict[int, datetime]:
+    """Return until when models are left alone whose last batches, as find_recent has them, came to nothing; by their ids."""
     resting = {}
-    for model, recent in find_recent(models=models).items():
-        fruitless = list(takewhile(lambda batch: not batch.kept, recent))
+    for model, batches in recent.items():
+        fruitless = list(takewhile(lambda batch: not batch.kept, batches))
         if fruitless and (since := fruitless[0].finished_at):
             resting[model] = since + planning.pause_after_failures(len(fruitless))
     return resting

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from game.pool.models import Category, Tweet
 from generation import batches
 from generation.models import Batch, ModelVersion
-from generation.services import find_resting
+from generation.services import find_recent, find_resting
 
 
 def test_it_fills_the_pool_and_prints_what_became_of_every_sample(model: ModelVersion, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +57,7 @@ def test_interrupted_it_keeps_what_is_stored_and_leaves_no_batch_behind(
     assert error.value.returncode == 1
     assert [(batch.state, batch.kept) for batch in Batch.objects.all()] == [("done", 5)]
     assert Tweet.objects.count() == 5
-    assert find_resting(models=[model]) == {}
+    assert find_resting(find_recent(models=[model])) == {}
     assert signal.getsignal(signal.SIGTERM) == before
 
 
