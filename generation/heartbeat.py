@@ -3,7 +3,6 @@
 import atexit
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
@@ -38,9 +37,7 @@ class Heartbeat(threading.Thread):
         while not self.stopping.wait(wait):
             wait = BEAT_SECONDS
             self._try(self._beat)
-        deadline = time.monotonic() + settings.GENERATION_STOP_SECONDS
-        while not self.ended.wait(0.1) and time.monotonic() < deadline:
-            pass
+        self.ended.wait(settings.GENERATION_STOP_SECONDS)
         self._try(lambda: hand_back(worker=self.worker))
         while not self.ended.wait(BEAT_SECONDS):
             self._try(self._beat)
