@@ -1,5 +1,6 @@
 """Models that another server runs: anything that speaks OpenAI's `/v1/completions`, such as vLLM or llama.cpp's server."""
 
+import json
 import logging
 import math
 import time
@@ -215,7 +216,7 @@ class HttpBackend:
         if len(content) > LARGEST_ANSWER:
             raise BackendError(f"{self.server} answered with more than {LARGEST_ANSWER:,} bytes.")
         try:
-            return httpx.Response(200, content=content).json()
+            return json.loads(content)
         except ValueError as error:
             raise BackendError(f"{self.server} answered with something that is no JSON: {said[:80] or 'nothing'}") from error
 
