@@ -21,7 +21,7 @@ PERIODS: dict[str, tuple[str, timedelta | None]] = {
 SHOWN = 10
 # What passed every filter, and was not needed.
 NOT_CHOSEN = (Drop.UNLIKE, Drop.LENGTH)
-MEANS = {
+MEANS: dict[str, str] = {
     Drop.INCOMPLETE: "The model was still writing when its tokens ran out.",
     Drop.TOO_SHORT: "Under 25 characters: nothing to judge.",
     Drop.TOO_LONG: "Over 400 characters: no tweet.",
@@ -86,5 +86,5 @@ def _read_samples(category: Category | None, since: datetime | None) -> dict[str
 
 
 def _row(reason: str, count: int, made: int, samples: list[DroppedSample]) -> dict[str, Any]:
-    means = MEANS.get(Drop(reason), "") if reason in set(Drop) else ""
-    return {"reason": reason, "count": count, "share": 100 * count / made if made else 0, "means": means, "samples": samples}
+    share = 100 * count / made if made else 0
+    return {"reason": reason, "count": count, "share": share, "means": MEANS.get(reason, ""), "samples": samples}
