@@ -196,17 +196,8 @@ def stale_models(*, among: Iterable[ModelVersion] | None = None) -> list[StaleMo
     return [StaleModel(model, *found[model.pk]) for model in models if wanted is None or model.pk in wanted]
 
 
-_LEARNED = """
-    SELECT DISTINCT learned.modelversion_id
-      FROM unnest(%s::bytea[]) AS tweet (fingerprint)
-      JOIN generation_corpusentry entry ON entry.mark = ('x' || encode(substring(tweet.fingerprint, 1, 8), 'hex'))::bit(64)::bigint
-      JOIN generation_modelversion_corpora learned ON learned.corpus_id = entry.corpus_id
-"""
-
-
 def models_that_learned(*, fingerprints: Iterable[bytes]) -> list[ModelVersion]:
     """Return the models whose corpora, or whose base's, hold one of these texts."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LEARNED, [list(fingerprints)])
-        found = [pk for (pk,) in cursor.fetchall()]
-    return list(ModelVersion.objects.filter(pk__in=found).order_by("category__slug", "name", "version"))
+    marks = [int.from_bytes(mark[: rules.RUN_BYTES], "big", signed=True) for mark in fingerprints]
+    learned = ModelVersion.objects.filter(corpora__in=Corpus.objects.filter(entries__mark__in=marks)).distinct()
+    return list(learned.order_by("category__slug", "name", "version"))
