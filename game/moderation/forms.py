@@ -8,12 +8,12 @@ from game.pool.models import Category, Kind, Status, TweetFlag
 _KINDS = [("", "Either"), (Kind.HUMAN, "Human"), (Kind.MACHINE, "Bot")]
 _STATUSES = [("", "Any"), *((status, status.label) for status in Status)]
 _FLAGS = [("", "Any or none"), *((flag, flag.label) for flag in TweetFlag.Flag)]
-DONE = [
-    (Status.APPROVED, "Approve"),
-    (Status.REJECTED, "Reject"),
-    (Status.WITHDRAWN, "Withdraw"),
-    (Status.PENDING, "Send back to the queue"),
-]
+DONE: dict[str, str] = {
+    Status.APPROVED: "Approve",
+    Status.REJECTED: "Reject",
+    Status.WITHDRAWN: "Withdraw",
+    Status.PENDING: "Send back to the queue",
+}
 
 
 class FilterForm(forms.Form):

@@ -29,9 +29,14 @@ _SETTLING = {verdict.value: verdict for verdict in (Verdict.APPROVE, Verdict.REJ
 @require_safe
 def find(request: HttpRequest) -> HttpResponse:
     """Show tweets that the filters find, the newest first, a page below `?below=`: moderators may. Who wrote them only if they tell it."""
-    form = FilterForm(request.GET.dict())
+    return _show_search(request, request.GET.dict())
+
+
+def _show_search(request: HttpRequest, given: dict[str, str], trouble: str = "") -> HttpResponse:
+    """Show what the filters find; `trouble` says why nothing was done with all of them."""
+    form = FilterForm(given)
     filters = form.read()
-    below = request.GET.get("below", "")
+    below = given.get("below", "")
     page = search.find(filters=filters, below=int(below) if below.isdecimal() else None) if filters else None
     items = read_items([tweet.pk for tweet in page.tweets], blind=not filters.tells_origin) if page and filters else []
     spelled = filters.spell() if filters else {}
@@ -45,8 +50,9 @@ def find(request: HttpRequest) -> HttpResponse:
         "is_narrowed": bool(spelled.keys() - {"words"} or form.errors),
         "chosen": desk.filters_in_words(spelled),
         "queue_url": _queue_of(filters) if filters else "",
+        "trouble": trouble,
     }
-    return render(request, "moderation/search.html", context, status=200 if filters else 422)
+    return render(request, "moderation/search.html", context, status=200 if filters and not trouble else 422)
 
 
 def _queue_of(filters: Filters) -> str:
@@ -66,9 +72,10 @@ def change_all(request: HttpRequest) -> HttpResponse:
     after, by, now = given.get("after", ""), signed_in(request), timezone.now()
     try:
         filters = Filters.parse(given)
-        done = dict(DONE)[Status(after)]
-    except (BadFilter, ValueError, KeyError) as error:
-        return HttpResponseBadRequest(f"Nothing was done. {error}", content_type="text/plain")
+        if after not in DONE:
+            raise BadFilter(f"after: “{after[:40]}” is none of {', '.join(DONE)}.")
+    except BadFilter as error:
+        return _show_search(request, given.dict(), trouble=f"Nothing was done. {error}")
     trouble = ""
     if request.method == "POST":
         try:
@@ -85,7 +92,7 @@ def change_all(request: HttpRequest) -> HttpResponse:
         "changes": max(0, preview.count - preview.by_status.get(after, 0) - preview.leased),
         "cards": [to_card(item) for item in preview.samples],
         "after": after,
-        "done": done,
+        "done": DONE[after],
         "spelled": filters.spell(),
         "chosen": desk.filters_in_words(filters.spell()),
         "trouble": trouble,

@@ -149,9 +149,13 @@ def test_nothing_is_done_if_other_tweets_match_by_then(mo: Client, waiting: Wait
 
 
 @pytest.mark.parametrize("query", ["after=erased", "after=", "", "after=approved&flag=odd"])
-def test_what_is_not_offered_is_not_done(query: str, mo: Client, waiting: Waiting) -> None:
+def test_what_is_not_offered_is_not_done_and_the_search_says_why(query: str, mo: Client, waiting: Waiting) -> None:
     waiting("An owl.")
-    assert [mo.get(f"/moderate/bulk/?{query}").status_code, mo.post(f"/moderate/bulk/?{query}").status_code] == [400, 400]
+    responses = [mo.get(f"/moderate/bulk/?{query}"), mo.post(f"/moderate/bulk/?{query}")]
+    assert [response.status_code for response in responses] == [422, 422]
+    wrong = "flag: “odd”" if "odd" in query else f"after: “{query.partition('=')[2]}”"
+    assert f"Nothing was done. {wrong} is none of " in words_of(responses[0])
+    assert "Nothing was done. after: “” is none of approved, rejected, withdrawn, pending." in words_of(responses[1])
     assert statuses() == {"An owl.": "pending"}
 
 
