@@ -226,7 +226,7 @@ def undo(*, by: User, now: datetime, before: int | None = None, tweet_id: int | 
     tweet since. `before`, the event of a refused one, asks for what came before it; `tweet_id` for what was decided on that tweet
     alone, so that asking again, because the answer was lost, does nothing more.
     """
-    done = ModerationEvent.objects.filter(by=by, bulk=None, undoes=None, undone_by=None)
+    done = ModerationEvent.objects.filter(by=by, bulk=None, undoes=None).order_by("-pk")
     done = done.exclude(before=Status.WITHDRAWN).exclude(after=Status.WITHDRAWN)
     if before is not None:
         done = done.filter(pk__lt=before)
@@ -235,10 +235,19 @@ def undo(*, by: User, now: datetime, before: int | None = None, tweet_id: int | 
         last = ModerationEvent.objects.filter(tweet=tweet_id).first()
         if last and last.undoes_id and last.by_id == by.pk:
             return Decision(Outcome.UNDONE, "Undone.", tweet_id, last.after, last.pk, repeated=True)
-    while event := done.order_by("-pk").first():
+    while event := done.filter(undone_by=None).first():
         if decision := _undo(event, by, now):
             return decision
+    if (event := done.select_related("tweet", "undone_by__by").first()) and event.undone_by.by_id != by.pk:
+        return _answer_undone(event)
     return Decision(Outcome.REFUSED, "There is nothing to undo.")
+
+
+def _answer_undone(event: ModerationEvent) -> Decision:
+    undoing = event.undone_by
+    who = _name(undoing)
+    said = f"Not undone: {who} undid it already."
+    return Decision(Outcome.REFUSED, said, event.tweet_id, event.tweet.status, event.pk, who=who, when=undoing.at)
 
 
 def undo_event(*, event: ModerationEvent, by: User, now: datetime) -> Decision:
@@ -247,12 +256,12 @@ def undo_event(*, event: ModerationEvent, by: User, now: datetime) -> Decision:
         return Decision(Outcome.REFUSED, "Not undone: its words are gone for good.", event.tweet_id, event.tweet.status, event.pk)
     if event.undoes_id:
         return Decision(Outcome.REFUSED, "That was an undoing itself.", event.tweet_id, event.tweet.status, event.pk)
-    return _undo(event, by, now) or Decision(Outcome.REFUSED, "That was undone before.", event.tweet_id, event.tweet.status, event.pk)
+    return _undo(event, by, now) or _answer_undone(event)
 
 
 @transaction.atomic
 def _undo(event: ModerationEvent, by: User, now: datetime) -> Decision | None:
-    """Undo an event of `by`; None if a key that was pressed twice has done it meanwhile."""
+    """Undo an event; None if it was undone meanwhile: by a key that was pressed twice, or by somebody else."""
     tweet = Tweet.objects.select_for_update(no_key=True).get(pk=event.tweet_id)
     if ModerationEvent.objects.filter(undoes=event).exists():
         return None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from game.moderation import queue
 from game.moderation.models import Lease, Review
-from game.moderation.queue import Outcome
+from game.moderation.queue import Decision, Outcome
 from game.moderation.rules import goes_to_two
 from game.moderation.search import Count
 from game.pool.models import BulkAction, Category, ModerationEvent, Status, Tweet, TweetFlag
@@ -224,6 +224,28 @@ def test_an_undo_after_somebody_elses_change_is_refused_with_the_reason(waiting:
     assert now_of(tweet)[0] == "rejected"
     # Ann may go on with what she did before that.
     assert undo("ann", before=refused.event_id).tweet_id == older.pk
+
+
+def test_an_undo_of_what_somebody_else_undid_says_who(waiting: Waiting) -> None:
+    older, tweet = waiting(count=2)
+    event = decide("ann", tweet)
+    assert queue.undo_event(event=ModerationEvent.objects.get(), by=moderator("bob"), now=NOON).outcome == Outcome.UNDONE
+    expected = Decision(
+        Outcome.REFUSED,
+        "Not undone: bob undid it already.",
+        tweet.pk,
+        "pending",
+        event.event_id,
+        who="bob",
+        when=ModerationEvent.objects.latest("pk").at,
+    )
+    assert undo("ann") == expected
+    assert queue.undo(by=moderator("ann"), now=NOON, tweet_id=tweet.pk) == expected
+    assert queue.undo_event(event=ModerationEvent.objects.earliest("pk"), by=moderator("ann"), now=NOON) == expected
+    assert undo("ann", before=event.event_id).said == "There is nothing to undo."
+    # What she did on other tweets can still be undone.
+    decide("ann", older)
+    assert undo("ann").tweet_id == older.pk
 
 
 def test_what_somebody_else_did_and_undid_is_no_hindrance(tweet: Tweet) -> None:
