@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from game.guards import only_with, signed_in
 from game.limits import limited
 from game.moderation.models import Takedown
-from game.moderation.takedowns import Preview, Refused, preview, receipt_lines, take_down
+from game.moderation.takedowns import LONGEST_REASON, Preview, Refused, preview, receipt_lines, take_down
 from game.moderation.targets import BadTarget, find_target
 
 SHOWN = 50
@@ -37,6 +37,7 @@ def ask(request: HttpRequest) -> HttpResponse:
     context = {
         "what": what,
         "reason": reason,
+        "longest_reason": LONGEST_REASON,
         "ahead": ahead,
         "trouble": trouble,
         "receipts": Takedown.objects.select_related("by")[:SHOWN],

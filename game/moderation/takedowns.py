@@ -24,6 +24,8 @@ from scraping.optouts import erase_account, find_authors, forget_posts, keep_out
 # Of the lock by which takedowns come one after the other, as their numbers do: "take" in ASCII.
 _LOCK = 0x74616B65
 SAMPLES = 5
+# With the number of the receipt it is the reason in the log, of 200.
+LONGEST_REASON = 150
 # Whoever can predict the coin can predict the card.
 _rng = random.SystemRandom()
 
@@ -126,7 +128,7 @@ def take_down(*, target: Target, by: User | None, reason: str, now: datetime) ->
     All of it is one transaction, but for one step before: of an author nothing more is stored from then on. Should the rest
     fail, doing it again completes it.
     """
-    reason = " ".join(reason.split())[:150]
+    reason = " ".join(reason.split())[:LONGEST_REASON]
     if not reason:
         raise Refused("Say why: it stands on the receipt.")
     if done := preview(target).done:

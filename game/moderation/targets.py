@@ -125,9 +125,13 @@ def _find_ours(path: str, query: dict[str, list[str]]) -> Target | None:
     if not token:
         return None
     tweet = Card.objects.filter(token=token).values_list("tweet", flat=True).first()
-    if tweet is None:
+    if tweet is not None:
+        return Target(Takedown.Kind.LINK, f"card {token}, tweet {tweet}", (tweet,))
+    # A card that waited for a guess got another tweet, and so another address.
+    taken = Takedown.objects.filter(kind=Takedown.Kind.LINK, target__startswith=f"card {token}").order_by("pk").first()
+    if taken is None:
         raise BadTarget("No card has that address, or it shows another tweet by now: name the tweet by its number.")
-    return Target(Takedown.Kind.LINK, f"card {token}", (tweet,))
+    return Target(Takedown.Kind.LINK, taken.target)
 
 
 def _find_completion(token: str) -> Target:

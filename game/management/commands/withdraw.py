@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from game.moderation.takedowns import Preview, Refused, preview, receipt_lines, take_down
+from game.moderation.takedowns import LONGEST_REASON, Preview, Refused, preview, receipt_lines, take_down
 from game.moderation.targets import BadTarget, Target, find_author, find_link, find_tweet
 
 
@@ -24,6 +24,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["reason"].strip():
             raise CommandError("--reason is empty: say why, it stands on the receipt.")
+        if len(options["reason"]) > LONGEST_REASON:
+            raise CommandError(f"--reason is longer than {LONGEST_REASON} characters: say it shorter, it stands on the receipt.")
         # All of them, before anything is done with one.
         try:
             targets = self._read(options)

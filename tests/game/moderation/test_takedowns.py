@@ -286,6 +286,20 @@ def test_doing_it_again_names_the_first_receipt(way: str, owls: Category) -> Non
     assert Takedown.objects.count() == 1
 
 
+@pytest.mark.parametrize("is_guessed", [False, True])
+def test_a_takedown_by_a_cards_address_names_its_tweet_and_asking_again_names_the_receipt(is_guessed: bool, category: Category) -> None:
+    card = deal(category, create_guest())
+    if is_guessed:
+        submit_guess(card=card, verdict="human", now=NOON)
+    link = f"https://game.example/report/{card.token}/"
+    first = take(link)
+    assert (first.target, first.tweets, first.cards) == (f"card {card.token}, tweet {card.tweet_id}", 1, int(not is_guessed))
+    assert preview(find_target(link)).receipt == first
+    with pytest.raises(Refused, match=f"receipt {first.number}"):
+        take(link)
+    assert Takedown.objects.get() == first
+
+
 def test_what_was_erased_without_a_receipt_says_why(owls: Category) -> None:
     from scraping.optouts import opt_out
 
@@ -373,6 +387,15 @@ def test_the_command_says_what_is_wrong_and_does_nothing(arguments: list[str], s
         )
     assert str(caught.value) == said
     assert Tweet.objects.get(pk=tweet.pk).text
+
+
+def test_the_command_refuses_a_reason_that_would_not_fit_on_the_receipt(owls: Category, capsys: pytest.CaptureFixture[str]) -> None:
+    tweet = add(owls, "The owl forgot its own birthday.")
+    with pytest.raises(CommandError, match="--reason is longer than 150 characters"):
+        call_command("withdraw", "--tweet", str(tweet.pk), "--reason", "x" * 400, "--yes")
+    assert Tweet.objects.get(pk=tweet.pk).text
+    run(capsys, "--tweet", str(tweet.pk), "--reason", "x" * 150, "--yes")
+    assert Takedown.objects.get().reason == "x" * 150
 
 
 def test_the_command_does_nothing_without_a_yes(owls: Category) -> None:
