@@ -66,6 +66,11 @@ def signed_in(request: HttpRequest) -> User:
     return request.user
 
 
+def number_in(text: str) -> int | None:
+    """Return the number of a row that an address or a form holds; None for what can be none."""
+    return int(text) if text.isdecimal() and len(text) < 19 else None
+
+
 class GuardedTopic:
     """A live topic whose rooms open to those who have `permission`, by the session cookie."""
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from game.guards import only_post, only_with, signed_in
+from game.guards import number_in, only_post, only_with, signed_in
 from game.limits import limited
 from game.pool.models import Category
 from scraping import selectors, words
@@ -131,7 +131,7 @@ def _category_page(request: HttpRequest, category: Category, form: ScheduleForm)
     before = request.GET.get("before", "")
     reason = reason if reason in Drop.__members__ else ""
     if reason:
-        posts = newest_posts(category, [reason], POSTS_A_PAGE + 1, _number(before))[reason]
+        posts = newest_posts(category, [reason], POSTS_A_PAGE + 1, number_in(before))[reason]
         samples = [{"name": reason, "words": words.outcome(reason), "posts": posts[:POSTS_A_PAGE]}]
         older = posts[POSTS_A_PAGE - 1].pk if len(posts) > POSTS_A_PAGE else None
     else:
@@ -156,11 +156,6 @@ def _category_page(request: HttpRequest, category: Category, form: ScheduleForm)
         "runs": selectors.read_newest_runs(category),
     }
     return render(request, "scraping/category.html", context)
-
-
-def _number(text: str) -> int | None:
-    """Return the id that an address holds; None for what is none."""
-    return int(text) if text.isdecimal() and len(text) < 19 else None
 
 
 @for_scrapers

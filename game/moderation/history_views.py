@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from game.guards import only_post, signed_in
+from game.guards import number_in, only_post, signed_in
 from game.limits import limited
 from game.moderation.history import PAGE, WHAT, BadQuery, Query, read_history, read_log, write_csv
 from game.moderation.queue import Outcome, undo_event
@@ -24,10 +24,10 @@ from game.pool.models import ModerationEvent, Tweet
 def show_log(request: HttpRequest) -> HttpResponse:
     """Show the log, the newest first: `who`, `since`, `until`, `what`; `below` for what is older. Moderators may."""
     given = {name: value for name in ("who", "since", "until", "what") if (value := request.GET.get(name, "").strip())}
-    below, trouble = request.GET.get("below", ""), ""
+    trouble = ""
     try:
         query = Query.parse(given)
-        lines = read_log(query, below=int(below) if below.isdecimal() and len(below) < 19 else None, count=PAGE + 1)
+        lines = read_log(query, below=number_in(request.GET.get("below", "")), count=PAGE + 1)
     except BadQuery as error:
         lines, trouble = [], str(error)
     context = {
@@ -83,10 +83,10 @@ def show_tweet(request: HttpRequest, tweet: str) -> HttpResponse:
 @limited("RATE_MODERATION")
 def undo_step(request: HttpRequest, tweet: str) -> HttpResponse:
     """Undo the last step of a tweet, `event`, whoever did it: moderators may."""
-    found, given = _find(tweet), request.POST.get("event", "")
-    if not given.isdecimal() or len(given) > 18:
+    found, number = _find(tweet), number_in(request.POST.get("event", ""))
+    if number is None:
         return HttpResponseBadRequest("Say which event.", content_type="text/plain")
-    event = get_object_or_404(ModerationEvent, pk=int(given), tweet=found)
+    event = get_object_or_404(ModerationEvent, pk=number, tweet=found)
     decision = undo_event(event=event, by=signed_in(request), now=timezone.now())
     (messages.error if decision.outcome == Outcome.REFUSED else messages.success)(request, decision.said)
     return redirect("moderation:tweet", found.pk)

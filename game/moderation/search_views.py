@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
-from game.guards import only_post, signed_in
+from game.guards import number_in, only_post, signed_in
 from game.limits import limited
 from game.moderation import bulk, desk, search
 from game.moderation.agreement import disagreements, settle
@@ -36,8 +36,7 @@ def _show_search(request: HttpRequest, given: dict[str, str], trouble: str = "")
     """Show what the filters find; `trouble` says why nothing was done with all of them."""
     form = FilterForm(given)
     filters = form.read()
-    below = given.get("below", "")
-    page = search.find(filters=filters, below=int(below) if below.isdecimal() else None) if filters else None
+    page = search.find(filters=filters, below=number_in(given.get("below", ""))) if filters else None
     items = read_items([tweet.pk for tweet in page.tweets], blind=not filters.tells_origin) if page and filters else []
     spelled = filters.spell() if filters else {}
     context = {

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from game.guards import only_post, only_with, signed_in
+from game.guards import number_in, only_post, only_with, signed_in
 from game.limits import limited
 from game.moderation import desk, queue
 from game.moderation.cards import Card, to_card
@@ -88,7 +88,7 @@ def _addresses(category: Category, filters: Filters, view: str, before: str) -> 
 
     here = {"view": view} if view == "list" else {}
     parts = {name: spell(name, **here) for name in ("queue", "next", "decide", "keep", "release", "origin")}
-    parts["undo"] = spell("undo", **here, **({"before": before} if before.isdecimal() else {}))
+    parts["undo"] = spell("undo", **here, **({"before": before} if number_in(before) else {}))
     other = spell("queue") if view == "list" else spell("queue", view="list")
     return parts | {"other_view": other, "search": spell("search", category=category.slug), "show": spell("queue", **here, show="")}
 
@@ -165,14 +165,13 @@ def undo(request: HttpRequest, slug: str) -> HttpResponse:
     """
     if wrong := _refuse_another(request):
         return wrong
-    token, before = request.POST.get("only", ""), request.GET.get("before", "")
+    token = request.POST.get("only", "")
     try:
         tweet_id = tweet_id_of(token) if token else None
     except BadToken:
         return HttpResponseBadRequest("There is no such tweet.", content_type="text/plain")
-    decision = queue.undo(
-        by=signed_in(request), now=timezone.now(), tweet_id=tweet_id, before=int(before) if before.isdecimal() and not token else None
-    )
+    before = None if token else number_in(request.GET.get("before", ""))
+    decision = queue.undo(by=signed_in(request), now=timezone.now(), tweet_id=tweet_id, before=before)
     if not _wants_json(request):
         _say(request, decision)
         return redirect(_back(request, slug, before=decision.event_id if decision.outcome == Outcome.REFUSED else None))

@@ -103,6 +103,8 @@ def test_a_page_of_the_search_leads_to_the_older_ones(mo: Client, waiting: Waiti
     second = mo.get("/moderate/search/" + older[1].replace("&amp;", "&"))
     assert (len(found(first)), len(found(second)), len({*found(first), *found(second)})) == (50, 10, 60)
     assert "60 tweets" in words_of(first)
+    # Longer than a number can be, or than Python reads one.
+    assert [len(found(mo.get(f"/moderate/search/?below={'9' * digits}"))) for digits in (19, 5000)] == [50, 50]
 
 
 def test_many_are_changed_as_the_preview_said_and_undone_as_a_whole(mo: Client, kim: Client, waiting: Waiting) -> None:
