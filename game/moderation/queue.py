@@ -1,6 +1,6 @@
 """The queue: who is given which tweet, what they decide, alone or in twos, and how each step is undone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -103,16 +103,6 @@ def remaining(*, category: Category, filters: Filters | None = None) -> Counts:
 
 def _pending(category: Category, filters: Filters | None) -> QuerySet[Tweet]:
     return Tweet.objects.filter(filters.to_q() if filters else Q(), category=category, status=Status.PENDING)
-
-
-def keep(*, by: User, tweet_ids: Iterable[int], now: datetime) -> set[int]:
-    """Keep tweets before `by` while their page is open; return those that are still theirs."""
-    return leases.keep_leases(by=by, tweet_ids=tweet_ids, now=now)
-
-
-def release(*, by: User, tweet_ids: Iterable[int] | None = None) -> int:
-    """Give back what lies before `by`, all or these tweets, and return how many."""
-    return leases.release_leases(by=by, tweet_ids=tweet_ids)
 
 
 @transaction.atomic

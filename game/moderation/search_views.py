@@ -14,12 +14,11 @@ from game.moderation import bulk, desk, search
 from game.moderation.agreement import disagreements, settle
 from game.moderation.cards import to_card
 from game.moderation.forms import DONE, FilterForm
-from game.moderation.queue import Outcome
 from game.moderation.rules import REASONS, Verdict
 from game.moderation.search import BadFilter, Filters
 from game.moderation.selectors import read_items
 from game.moderation.tokens import BadToken, tweet_id_of
-from game.moderation.views import for_moderators
+from game.moderation.views import for_moderators, say
 from game.pool.models import BulkAction, Category, Status, Tweet
 
 _SETTLING = {verdict.value: verdict for verdict in (Verdict.APPROVE, Verdict.REJECT)}
@@ -128,8 +127,7 @@ def disputes(request: HttpRequest) -> HttpResponse:
         except (BadToken, KeyError):
             return HttpResponseBadRequest("Say approve or reject, and which tweet.", content_type="text/plain")
         reason = request.POST.get("reason", "") if verdict == Verdict.REJECT else ""
-        decision = settle(tweet_id=pk, by=by, verdict=verdict, reason=reason, now=timezone.now())
-        (messages.error if decision.outcome == Outcome.REFUSED else messages.success)(request, decision.said)
+        say(request, settle(tweet_id=pk, by=by, verdict=verdict, reason=reason, now=timezone.now()))
         return redirect(request.get_full_path())
     chosen = Category.objects.filter(slug=slug) if (slug := request.GET.get("category")) else Category.objects.all()
     groups = [{"category": category, "cards": [to_card(item) for item in disagreements(category=category)]} for category in chosen]

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from game.guards import number_in, only_post, only_with, signed_in
 from game.limits import limited
-from game.moderation import desk, queue
+from game.moderation import desk, leases, queue
 from game.moderation.cards import Card, to_card
 from game.moderation.queue import Decision, Outcome
 from game.moderation.rules import REASONS, Verdict
@@ -146,12 +146,12 @@ def decide(request: HttpRequest, slug: str) -> HttpResponse:
     if not decisions:
         messages.error(request, "Tick the tweets first.")
     elif len(decisions) == 1:
-        _say(request, decisions[0])
+        say(request, decisions[0])
     else:
         kept = [decision for decision in decisions if decision.outcome == Outcome.REFUSED]
         messages.success(request, f"{len(decisions) - len(kept)} of {len(decisions)} done.")
         for decision in kept[:5]:
-            _say(request, decision)
+            say(request, decision)
     return redirect(_back(request, slug))
 
 
@@ -173,7 +173,7 @@ def undo(request: HttpRequest, slug: str) -> HttpResponse:
     before = None if token else number_in(request.GET.get("before", ""))
     decision = queue.undo(by=signed_in(request), now=timezone.now(), tweet_id=tweet_id, before=before)
     if not _wants_json(request):
-        _say(request, decision)
+        say(request, decision)
         return redirect(_back(request, slug, before=decision.event_id if decision.outcome == Outcome.REFUSED else None))
     if decision.outcome == Outcome.REFUSED or decision.tweet_id is None:
         return _tell(decision)
@@ -191,7 +191,7 @@ def keep(request: HttpRequest, slug: str) -> HttpResponse:
         ids = [tweet_id_of(token) for token in request.POST.getlist("tweet")]
     except BadToken:
         return HttpResponseBadRequest("There is no such tweet.", content_type="text/plain")
-    kept = queue.keep(by=signed_in(request), tweet_ids=ids, now=timezone.now())
+    kept = leases.keep_leases(by=signed_in(request), tweet_ids=ids, now=timezone.now())
     return JsonResponse({"lost": [tweet_token(pk) for pk in ids if pk not in kept]})
 
 
@@ -199,7 +199,7 @@ def keep(request: HttpRequest, slug: str) -> HttpResponse:
 @only_post
 def release(request: HttpRequest, slug: str) -> HttpResponse:
     """Give back what lies before oneself, at once: moderators may."""
-    count = queue.release(by=signed_in(request))
+    count = leases.release_leases(by=signed_in(request))
     messages.success(request, f"{count} tweet{'' if count == 1 else 's'} that lay before you are free for others again.")
     return redirect("moderation:index")
 
@@ -234,7 +234,8 @@ def _tell(decision: Decision, **more: str) -> JsonResponse:
     return JsonResponse({"outcome": outcome, "words": decision.said, "tweet": token, "event": decision.event_id, **more})
 
 
-def _say(request: HttpRequest, decision: Decision) -> None:
+def say(request: HttpRequest, decision: Decision) -> None:
+    """Tell on the next page what became of a tweet."""
     (messages.error if decision.outcome == Outcome.REFUSED else messages.success)(request, decision.said)
 
 

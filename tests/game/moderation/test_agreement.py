@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 from django.contrib.auth.models import User
 
-from game.moderation import queue
+from game.moderation import leases
 from game.moderation.agreement import agreement, disagreements, settle
 from game.moderation.queue import Decision, Outcome
 from game.pool.models import Category, Tweet
@@ -46,7 +46,7 @@ def test_flags_undone_looks_and_other_categories_do_not_count(in_twos: Category,
     decide("bob", undone)
     undo("bob")
     assert agreement(category=in_twos) == []
-    queue.release(by=moderator("bob"))
+    leases.release_leases(by=moderator("bob"))
     decide("bob", undone)
     assert [pair.kappa.n for pair in agreement(category=in_twos)] == [1]
     assert agreement(category=Category.objects.create(slug="geese", name="Geese")) == []

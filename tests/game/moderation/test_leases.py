@@ -41,23 +41,23 @@ def test_whoever_leaves_frees_theirs_within_minutes(owls: Category, waiting: Wai
     assert take("bob", owls, now=NOON + leases.LEASE - timedelta(seconds=1)) == []
     assert take("bob", owls, now=NOON + leases.LEASE) == tweets
     # Gone for long, and back: what is somebody else's now stays theirs.
-    assert queue.keep(by=moderator("ann"), tweet_ids=tweets, now=LATER) == set()
+    assert leases.keep_leases(by=moderator("ann"), tweet_ids=tweets, now=LATER) == set()
 
 
 def test_an_open_page_keeps_its_own(owls: Category, waiting: Waiting) -> None:
     first, second = ids(waiting(count=2))
     take("ann", owls)
-    assert queue.keep(by=moderator("ann"), tweet_ids=[first], now=LATER) == {first}
+    assert leases.keep_leases(by=moderator("ann"), tweet_ids=[first], now=LATER) == {first}
     assert take("bob", owls, now=LATER) == [second]
 
 
 def test_what_is_given_back_is_free_at_once(owls: Category, waiting: Waiting) -> None:
     tweets = ids(waiting(count=4))
     take("ann", owls)
-    assert queue.release(by=moderator("bob")) == 0
-    assert queue.release(by=moderator("ann"), tweet_ids=tweets[:1]) == 1
+    assert leases.release_leases(by=moderator("bob")) == 0
+    assert leases.release_leases(by=moderator("ann"), tweet_ids=tweets[:1]) == 1
     assert take("bob", owls, count=1) == tweets[:1]
-    assert queue.release(by=moderator("ann")) == 2
+    assert leases.release_leases(by=moderator("ann")) == 2
     assert take("bob", owls, count=9) == tweets
 
 
@@ -204,5 +204,5 @@ def test_who_has_looked_is_not_asked_again(owls: Category, waiting: Waiting) -> 
     tweets = ids(waiting(count=3))
     decide("ann", Tweet.objects.get(pk=tweets[0]), "flag")
     assert take("ann", owls) == tweets[1:]
-    queue.release(by=moderator("ann"))
+    leases.release_leases(by=moderator("ann"))
     assert take("bob", owls) == tweets

@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from game.moderation import queue
+from game.moderation import leases, queue
 from game.moderation.models import Lease, Review
 from game.moderation.queue import Decision, Outcome
 from game.moderation.rules import goes_to_two
@@ -252,7 +252,7 @@ def test_what_somebody_else_did_and_undid_is_no_hindrance(tweet: Tweet) -> None:
     decide("ann", tweet, "flag")
     decide("bob", tweet)
     undo("bob")
-    queue.release(by=moderator("bob"))
+    leases.release_leases(by=moderator("bob"))
     assert undo("ann").outcome == Outcome.UNDONE
     assert now_of(tweet) == ("pending", "fresh", None)
 
@@ -310,7 +310,7 @@ def test_whatever_people_do_the_log_tells_how_things_came_to_be(waiting: Waiting
             if step == "undo":
                 undo(name)
             elif step == "release":
-                queue.release(by=moderator(name))
+                leases.release_leases(by=moderator(name))
             else:
                 take(name, owls, count=2)
                 decide(name, tweets[place], step)
