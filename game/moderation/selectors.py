@@ -16,7 +16,6 @@ class Note:
     flag: str
     label: str
     detail: str
-    other_id: int | None
     other_text: str
 
 
@@ -39,7 +38,6 @@ class Opinion:
     by: str
     verdict: str
     reason: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,6 @@ class Item:
 
     tweet_id: int
     text: str
-    category: str
     notes: tuple[Note, ...] = ()
     origin: Origin | None = None
     opinions: tuple[Opinion, ...] = ()
@@ -56,19 +53,18 @@ class Item:
 
 def read_items(ids: Sequence[int], *, blind: bool, opinions: bool = False) -> list[Item]:
     """Return the tweets with these ids, in this order; who wrote them unless `blind`, what was said of them if `opinions`."""
-    tweets = Tweet.objects.select_related("author", "category").in_bulk(ids)
+    tweets = Tweet.objects.select_related("author").in_bulk(ids)
     notes: dict[int, list[Note]] = {pk: [] for pk in ids}
     for flag in TweetFlag.objects.filter(tweet__in=ids).select_related("other").order_by("pk"):
         other_text = flag.other.text if flag.other else ""
-        notes[flag.tweet_id].append(Note(flag.flag, flag.get_flag_display(), flag.detail, flag.other_id, other_text))
+        notes[flag.tweet_id].append(Note(flag.flag, flag.get_flag_display(), flag.detail, other_text))
     said: dict[int, list[Opinion]] = {pk: [] for pk in ids}
     for review in Review.objects.filter(tweet__in=ids).select_related("by").order_by("pk") if opinions else ():
-        said[review.tweet_id].append(Opinion(review.by.get_username(), review.verdict, review.reason, review.at))
+        said[review.tweet_id].append(Opinion(review.by.get_username(), review.verdict, review.reason))
     return [
         Item(
             tweet_id=pk,
             text=tweet.text,
-            category=tweet.category.slug,
             notes=tuple(notes[pk]),
             origin=None if blind else _origin(tweet),
             opinions=tuple(said[pk]),

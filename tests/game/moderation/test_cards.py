@@ -15,7 +15,7 @@ def marked(pieces: list[Piece]) -> str:
 
 
 def item(text: str, *notes: Note) -> Item:
-    return Item(tweet_id=1, text=text, category="owls", notes=notes)
+    return Item(tweet_id=1, text=text, notes=notes)
 
 
 def test_words_that_differ_are_marked_on_both_sides() -> None:
@@ -39,7 +39,7 @@ def test_what_no_rule_minds_is_left_whole(text: str) -> None:
 
 
 def test_personal_data_is_marked_where_its_flag_stands() -> None:
-    note = Note("personal", "personal data", "phone number", None, "")
+    note = Note("personal", "personal data", "phone number", "")
     card = to_card(item("The owl answers at +44 20 7946 0958 by night.", note))
     assert (marked(card.pieces), card.chips) == ("The owl answers at +44 [20 7946 0958] by night.", ["personal data: phone number"])
 
@@ -49,13 +49,13 @@ def test_nothing_is_marked_without_a_flag() -> None:
 
 
 def test_a_near_copy_is_shown_beside_the_other_one() -> None:
-    card = to_card(item("An owl.", Note("near", "near-duplicate", "87% alike", 2, "An owl!")))
+    card = to_card(item("An owl.", Note("near", "near-duplicate", "87% alike", "An owl!")))
     assert card.chips == ["near-duplicate: 87% alike"]
     assert [(marked(pair.ours), marked(pair.theirs)) for pair in card.pairs] == [("An [owl.]", "An [owl!]")]
 
 
 def test_words_from_training_are_marked() -> None:
-    note = Note("copied", "copied from training", "the owl saw two mice and a hen", None, "")
+    note = Note("copied", "copied from training", "the owl saw two mice and a hen", "")
     card = to_card(item("Oh: the Owl saw two mice, and a hen! Again.", note))
     assert (marked(card.pieces), card.chips) == ("Oh: [the Owl saw two mice, and a hen!] Again.", ["copied from training"])
 
