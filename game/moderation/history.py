@@ -3,12 +3,13 @@
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from django.db.models import Q, QuerySet
 
 from game.moderation.models import Review, Takedown, TweetReport
+from game.moderation.search import BadFilter, read_days
 from game.play.models import Card, Tally
 from game.pool.models import BannedText, CategoryEvent, ModerationEvent, Status, Tweet, TweetFlag
 
@@ -27,29 +28,23 @@ WHAT = {
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-class BadQuery(ValueError):
-    """A question to the log that can't be followed; its message is one line."""
-
-
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which part of the log is asked for: who (`nobody` is a rule or a command), from which day to which (UTC, both included), what."""
+    """Which part of the log is asked for: who (`nobody` is a rule or a command), from when and until before when (days are UTC), what."""
 
     who: str = ""
-    since: date | None = None
-    until: date | None = None
+    since: datetime | None = None
+    end: datetime | None = None
     what: str = TWEETS
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Self:
-        """Read it from a page's address; raises BadQuery."""
+        """Read it from a page's address; raises BadFilter."""
         what = query.get("what") or TWEETS
         if what not in WHAT:
-            raise BadQuery(f"what: “{what[:40]}” is none of {', '.join(WHAT)}.")
-        since, until = (_day(name, (query.get(name) or "").strip()) for name in ("since", "until"))
-        if since and until and since > until:
-            raise BadQuery(f"since: {since} is after {until}.")
-        return cls(who=(query.get("who") or "").replace("\x00", "").strip(), since=since, until=until, what=what)
+            raise BadFilter(f"what: “{what[:40]}” is none of {', '.join(WHAT)}.")
+        since, end = read_days(*((query.get(name) or "").strip() for name in ("since", "until")))
+        return cls(who=(query.get("who") or "").replace("\x00", "").strip(), since=since, end=end, what=what)
 
     def to_q(self) -> Q:
         """Return the condition on whatever table."""
@@ -57,21 +52,10 @@ class Query:
         if self.who:
             q &= Q(by=None) if self.who == "nobody" else Q(by__username__iexact=self.who)
         if self.since:
-            q &= Q(at__gte=_midnight(self.since))
-        if self.until:
-            q &= Q(at__lt=_midnight(self.until + timedelta(days=1)))
+            q &= Q(at__gte=self.since)
+        if self.end:
+            q &= Q(at__lt=self.end)
         return q
-
-
-def _day(name: str, text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise BadQuery(f"{name}: “{text[:40]}” is no day; write it like 2020-05-31.") from error
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

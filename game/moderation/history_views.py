@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 
 from asgiref.sync import sync_to_async
-from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -12,10 +11,11 @@ from django.views.decorators.http import require_safe
 
 from game.guards import number_in, only_post, signed_in
 from game.limits import limited
-from game.moderation.history import PAGE, WHAT, BadQuery, Query, read_history, read_log, write_csv
-from game.moderation.queue import Outcome, undo_event
+from game.moderation.history import PAGE, WHAT, Query, read_history, read_log, write_csv
+from game.moderation.queue import undo_event
+from game.moderation.search import BadFilter
 from game.moderation.tokens import BadToken, tweet_id_of
-from game.moderation.views import for_moderators
+from game.moderation.views import for_moderators, say
 from game.pool.models import ModerationEvent, Tweet
 
 
@@ -28,7 +28,7 @@ def show_log(request: HttpRequest) -> HttpResponse:
     try:
         query = Query.parse(given)
         lines = read_log(query, below=number_in(request.GET.get("below", "")), count=PAGE + 1)
-    except BadQuery as error:
+    except BadFilter as error:
         lines, trouble = [], str(error)
     context = {
         "lines": lines[:PAGE],
@@ -47,7 +47,7 @@ def export_log(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """Send the log as CSV, whole: the same filters. Moderators may."""
     try:
         query = Query.parse(request.GET.dict())
-    except BadQuery as error:
+    except BadFilter as error:
         return HttpResponseBadRequest(str(error), content_type="text/plain; charset=utf-8")
     return StreamingHttpResponse(
         _stream(query), content_type="text/csv; charset=utf-8", headers={"Content-Disposition": 'attachment; filename="log.csv"'}
@@ -87,6 +87,5 @@ def undo_step(request: HttpRequest, tweet: str) -> HttpResponse:
     if number is None:
         return HttpResponseBadRequest("Say which event.", content_type="text/plain")
     event = get_object_or_404(ModerationEvent, pk=number, tweet=found)
-    decision = undo_event(event=event, by=signed_in(request), now=timezone.now())
-    (messages.error if decision.outcome == Outcome.REFUSED else messages.success)(request, decision.said)
+    say(request, undo_event(event=event, by=signed_in(request), now=timezone.now()))
     return redirect("moderation:tweet", found.pk)

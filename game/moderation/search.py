@@ -47,9 +47,7 @@ class Filters:
         for name, choices in (("origin", Kind.values), ("flag", TweetFlag.Flag.values), ("status", Status.values)):
             if given[name] and given[name] not in choices:
                 raise BadFilter(f"{name}: “{given[name][:40]}” is none of {', '.join(choices)}.")
-        days = [_day(name, given[name]) for name in ("since", "until")]
-        if all(days) and days[0] > days[1]:  # type: ignore[operator]
-            raise BadFilter(f"since: {given['since']} is after {given['until']}.")
+        read_days(given["since"], given["until"])
         if len(given["words"]) > MAX_WORDS:
             raise BadFilter(f"words: more than {MAX_WORDS} characters.")
         if given["words"] and not _WORD.search(given["words"]):
@@ -82,10 +80,11 @@ class Filters:
             q &= Q(Exists(TweetFlag.objects.filter(tweet=OuterRef("pk"), flag=self.flag)))
         if self.status:
             q &= Q(status=self.status)
-        if since := _day("since", self.since):
+        since, end = read_days(self.since, self.until)
+        if since:
             q &= Q(posted_at__gte=since)
-        if until := _day("until", self.until):
-            q &= Q(posted_at__lt=until + timedelta(days=1))
+        if end:
+            q &= Q(posted_at__lt=end)
         if self.words:
             q &= Q(pk__in=_with_words(self.words))
         return q
@@ -99,11 +98,20 @@ def _with_words(words: str) -> QuerySet[Any, Any]:
     return TweetWords.objects.filter(words=query).values("tweet").union(new.values("pk"), all=True)
 
 
+def read_days(since: str, until: str) -> tuple[datetime | None, datetime | None]:
+    """Return when the days begin that two fields hold, both included, and when they are over; raises BadFilter."""
+    begin, last = _day("since", since), _day("until", until)
+    if begin and last and begin > last:
+        raise BadFilter(f"since: {since} is after {until}.")
+    return begin, last and last + timedelta(days=1)
+
+
 def _day(name: str, text: str) -> datetime | None:
     if not text:
         return None
     try:
-        day = date.fromisoformat(text)
+        # One that another follows.
+        day = min(date.fromisoformat(text), date.max - timedelta(days=1))
     except ValueError as error:
         raise BadFilter(f"{name}: “{text[:40]}” is no day; write it like 2020-05-31.") from error
     return datetime(day.year, day.month, day.day, tzinfo=UTC)

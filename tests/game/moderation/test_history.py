@@ -12,8 +12,9 @@ from django.test import AsyncClient, Client
 
 from game.accounts.services import create_guest
 from game.moderation.categories import change_category
-from game.moderation.history import COLUMNS, BadQuery, Query, quote, read_history, read_log, write_csv
+from game.moderation.history import COLUMNS, Query, quote, read_history, read_log, write_csv
 from game.moderation.models import TweetReport
+from game.moderation.search import BadFilter
 from game.moderation.takedowns import take_down
 from game.moderation.targets import find_target
 from game.moderation.tokens import tweet_token
@@ -125,7 +126,7 @@ def test_categories_and_takedowns_are_in_the_log(owls: Category, written: list[T
 
 @pytest.mark.parametrize("asked", [{"what": "everything"}, {"since": "soon"}, {"since": "2020-02-02", "until": "2020-01-01"}])
 def test_a_question_that_makes_no_sense_is_answered_in_one_line(asked: dict[str, str], mo: Client) -> None:
-    with pytest.raises(BadQuery):
+    with pytest.raises(BadFilter):
         Query.parse(asked)
     assert [mo.get("/moderate/log/", asked).status_code, mo.get("/moderate/log.csv", asked).status_code] == [422, 400]
 

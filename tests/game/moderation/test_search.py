@@ -138,6 +138,8 @@ def test_days_are_whole_and_include_both_ends(waiting: Waiting) -> None:
         Tweet.objects.filter(pk=tweet.pk).update(posted_at=at)
     chosen = Tweet.objects.filter(Filters.parse({"since": "2020-05-31", "until": "2020-05-31"}).to_q())
     assert set(chosen) == set(tweets[1:3])
+    # No day comes after the last that there is.
+    assert Tweet.objects.filter(Filters.parse({"until": "9999-12-31"}).to_q()).exists()
 
 
 def test_pages_follow_each_other(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
