@@ -69,8 +69,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 def _initial(request: HttpRequest) -> dict[str, Any]:
-    run_id = request.GET.get("from", "")
-    run = ScrapeRun.objects.select_related("category").filter(pk=run_id).first() if run_id.isdecimal() else None
+    run = ScrapeRun.objects.select_related("category").filter(pk=number_in(request.GET.get("from", "")) or 0).first()
     return values_of(run) if run else {"category": request.GET.get("category", "")}
 
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from game.guards import only_post, only_with, signed_in
+from game.guards import number_in, only_post, only_with, signed_in
 from game.limits import limited
 from game.live.services import announce
 from game.pool.models import Category
@@ -59,7 +59,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 def _initial(run_id: str) -> dict[str, Any]:
-    run = TrainingRun.objects.select_related("category").filter(pk=run_id).first() if run_id.isdecimal() else None
+    run = TrainingRun.objects.select_related("category").filter(pk=number_in(run_id) or 0).first()
     return values_of(run) if run else {}
 
 

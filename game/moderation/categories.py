@@ -1,18 +1,17 @@
 """Editions of the game: made, described, switched on and off. Every change is written down."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import Count
 
 from game.moderation.flags import look_again
-from game.play.models import Round
 from game.play.rules import CARDS_PER_ROUND
 from game.pool.models import Category, CategoryEvent, Kind, Split, Status, Tweet
 from generation.models import ModelVersion
-from scraping.models import Feed
 
 # As static/css/categories.css knows them; none: plain.
 COLORS = {"": "Plain", "teal": "Teal", "moss": "Moss", "rose": "Rose", "slate": "Slate"}
@@ -68,27 +67,26 @@ class Readiness:
     human: int
     machine: int
     pending: int
-    sources: int
-    open_rounds: int
     missing: list[str]
 
 
-def read_readiness(category: Category) -> Readiness:
-    """Say what a category has, and what it still needs."""
-    ready = Tweet.objects.filter(category=category, status=Status.APPROVED, split=Split.PLAY)
-    human, machine = (ready.filter(kind=kind).count() for kind in (Kind.HUMAN, Kind.MACHINE))
-    missing = []
-    if human < CARDS_PER_ROUND:
-        missing.append(f"{CARDS_PER_ROUND - human} more approved tweets of people that are for play")
-    if machine < CARDS_PER_ROUND:
-        missing.append(f"{CARDS_PER_ROUND - machine} more approved tweets of a bot")
-        if not ModelVersion.objects.filter(category=category, state=ModelVersion.State.ACTIVE).exists():
-            missing.append("a model that writes: train one, and promote it")
-    return Readiness(
-        human=human,
-        machine=machine,
-        pending=Tweet.objects.filter(category=category, status=Status.PENDING).count(),
-        sources=Feed.objects.filter(category=category, listed=True).count(),
-        open_rounds=Round.objects.filter(category=category, finished_at=None).count(),
-        missing=missing,
-    )
+def read_readiness(categories: Collection[Category]) -> dict[int, Readiness]:
+    """Say, by its id, what each category has, and what it still needs."""
+    its = Tweet.objects.filter(category__in=categories)
+    ready = its.filter(status=Status.APPROVED, split=Split.PLAY).values_list("category", "kind").annotate(Count("pk"))
+    playable = {(category, kind): count for category, kind, count in ready}
+    pending = dict(its.filter(status=Status.PENDING).values_list("category").annotate(Count("pk")))
+    writing = set(ModelVersion.objects.filter(category__in=categories, state=ModelVersion.State.ACTIVE).values_list("category", flat=True))
+
+    def describe(pk: int) -> Readiness:
+        human, machine = (playable.get((pk, kind), 0) for kind in (Kind.HUMAN, Kind.MACHINE))
+        missing = []
+        if human < CARDS_PER_ROUND:
+            missing.append(f"{CARDS_PER_ROUND - human} more approved tweets of people that are for play")
+        if machine < CARDS_PER_ROUND:
+            missing.append(f"{CARDS_PER_ROUND - machine} more approved tweets of a bot")
+            if pk not in writing:
+                missing.append("a model that writes: train one, and promote it")
+        return Readiness(human, machine, pending.get(pk, 0), missing)
+
+    return {category.pk: describe(category.pk) for category in categories}

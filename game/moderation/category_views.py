@@ -11,8 +11,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from game.guards import only_with, signed_in
 from game.limits import limited
 from game.moderation.categories import COLORS, FIELDS, SlugTaken, change_category, create_category, read_readiness
+from game.play.models import Round
 from game.pool.models import Category, TweetFlag
 from game.pool.rules import LANGUAGES
+from scraping.models import Feed
 
 for_changing = only_with("pool.change_category", home="moderation:categories")
 for_adding = only_with("pool.add_category", home="moderation:categories")
@@ -67,8 +69,9 @@ class NewCategoryForm(CategoryForm):
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     """List the categories, and how far each is: moderators may."""
-    rows = [(category, read_readiness(category)) for category in Category.objects.all()]
-    return render(request, "moderation/categories.html", {"rows": rows})
+    categories = list(Category.objects.all())
+    readiness = read_readiness(categories)
+    return render(request, "moderation/categories.html", {"rows": [(category, readiness[category.pk]) for category in categories]})
 
 
 @for_adding
@@ -104,7 +107,9 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "form": form,
         "category": category,
-        "readiness": read_readiness(category),
+        "readiness": read_readiness([category])[category.pk],
+        "sources": Feed.objects.filter(category=category, listed=True).count(),
+        "open_rounds": Round.objects.filter(category=category, finished_at=None).count(),
         "events": category.events.select_related("by")[:50],
     }
     return render(request, "moderation/category.html", context, status=422 if form.is_bound else 200)

@@ -153,6 +153,7 @@ def test_a_run_can_be_asked_for_again_as_it_was(moderator: Client, category: Cat
     assert 'name="epochs" value="9"' in page
     assert re.search(r'name="promote"[^>]* checked', page)
     assert moderator.get("/training/?from=nonsense").status_code == 200
+    assert moderator.get(f"/training/?from={'9' * 5000}").status_code == 200
 
 
 def test_a_run_is_cancelled_and_one_that_is_over_stays(moderator: Client, category: Category, run: TrainingRun) -> None:

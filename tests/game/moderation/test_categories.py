@@ -77,12 +77,12 @@ def test_two_who_make_the_same_at_once_make_one(owls: Category) -> None:
 
 
 def test_it_says_what_is_missing_before_it_can_be_played(owls: Category, category: Category) -> None:
-    assert read_readiness(owls).missing == [
+    assert read_readiness([owls])[owls.pk].missing == [
         "10 more approved tweets of people that are for play",
         "10 more approved tweets of a bot",
         "a model that writes: train one, and promote it",
     ]
-    assert read_readiness(category).missing == []
+    assert read_readiness([category])[category.pk].missing == []
 
 
 def test_other_rules_have_what_waits_looked_through_again(owls: Category, waiting: Any) -> None:
