@@ -51,6 +51,11 @@ for name, states in (("full", ("done", "done")), ("half", ("done", "pending")), 
     print("token", name, ask(f"My {{name}} neighbour", *states))
 print("token odd", ask('The "gull" & <b>', "done", "done", status="pending"))
 """
+# Other pages tell what waits and what failed here.
+CLEAR = """
+from generation.duel.models import Prompt
+Prompt.objects.all().delete()
+"""
 # What a worker does.
 ANSWER = """
 from generation.duel.columns import complete_column
@@ -62,12 +67,13 @@ for column in Column.objects.filter(prompt__token={token!r}, state="pending"):
 
 @pytest.fixture(scope="module")
 def tokens(game: Stack) -> Iterator[dict[str, str]]:
-    """Return the tokens of prompts by name; meanwhile no other deck's model answers, and afterwards these decks are off."""
+    """Return the tokens of prompts by name; meanwhile no other deck's model answers, and afterwards these decks are off, the prompts gone."""
     others = "SELECT category_id FROM generation_modelversion WHERE state = 'active'"
     with game.connect() as connection:
         switched = connection.execute(f"UPDATE pool_category SET active = false WHERE active AND id IN ({others}) RETURNING id").fetchall()
     printed = game.manage("shell", "--no-imports", "-c", SEED.format(password=PASSWORD, left=LEFT, right=RIGHT))
     yield dict(line.split()[1:] for line in printed.splitlines() if line.startswith("token "))
+    game.manage("shell", "--no-imports", "-c", CLEAR)
     with game.connect() as connection:
         connection.execute("UPDATE pool_category SET active = false WHERE name IN (%s, %s)", (LEFT, RIGHT))
         connection.execute("UPDATE pool_category SET active = true WHERE id = ANY(%s)", ([pk for (pk,) in switched],))

@@ -27,8 +27,10 @@ for slug, name in (("wrens", "Wrens of the hedge"), ("owls", "Owls")):
 """
 CLEAR = """
 from game.pool.models import Tweet
+from generation.duel.models import Prompt
 from generation.models import Batch, Worker
 Tweet.objects.filter(category__slug__in=["wrens", "owls"]).delete()
+Prompt.objects.all().delete()
 Batch.objects.all().delete()
 Worker.objects.all().delete()
 """

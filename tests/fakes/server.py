@@ -44,7 +44,7 @@ class Trouble:
     """What goes wrong: from the request after the first `skip` whose path holds `path` on, `times` times.
 
     `reply` takes the answer's place; `cut` sends half of the bytes and hangs up; `slow` writes the body byte by byte round its
-    middle, so that no character comes whole.
+    middle, which takes a tenth of a second, and no character comes whole.
     """
 
     path: str = ""
@@ -150,9 +150,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
         elif trouble.slow:
-            middle = len(body) // 2
-            for part in (body[: middle - 100], *(body[at : at + 1] for at in range(middle - 100, middle + 100)), body[middle + 100 :]):
+            begin, end = max(len(body) // 2 - 100, 0), len(body) // 2 + 100
+            for part in (body[:begin], *(body[at : at + 1] for at in range(begin, end)), body[end:]):
                 self.wfile.write(part)
+                time.sleep(0.0005)
         else:
             self.wfile.write(body)
 
