@@ -3,12 +3,12 @@
 Every variable read here is described in docs/settings.md; a test keeps the two equal.
 """
 
-from datetime import timedelta
 from pathlib import Path
 
 from csp.constants import NONE, SELF
 
 from game import environment as env
+from game import schedule
 from game.embedded import addresses
 from game.logs import logging_settings
 
@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "game.live",
     "game.play",
     "game.moderation",
+    "game.classroom",
     "scraping",
     "generation",
     "generation.duel",
@@ -119,26 +120,11 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-# However long Redis is away, workers come back when it does.
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # however long Redis is away
 # What runs while Redis goes away is finished; done twice it changes nothing.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
-CELERY_TASK_ROUTES = {
-    # The looking after, a matter of milliseconds: it must not wait behind what it looks after. Workers empty this queue first.
-    "generation.tasks.keep_pool_ready": {"queue": "clock"},
-    "generation.duel.tasks.keep_duels_going": {"queue": "clock"},
-    "training.tasks.keep_training_going": {"queue": "clock"},
-    "game.moderation.tasks.look_through_new_tweets": {"queue": "clock"},
-    # Hours, on machines that have torch.
-    "training.tasks.run_training": {"queue": "training"},
-    # Somebody waits for these.
-    "generation.duel.tasks.*": {"queue": "duel"},
-    "generation.tasks.*": {"queue": "generation"},
-    # Hours of waiting for other people's servers: threads of a process of their own.
-    # The looking after too, which would wait behind batches elsewhere: who else could do what it finds?
-    "scraping.tasks.*": {"queue": "scraping"},
-}
+CELERY_TASK_ROUTES = schedule.QUEUES
 # A task that takes longer is told to end, and a little later killed with its process.
 CELERY_TASK_SOFT_TIME_LIMIT = env.whole("TASK_SOFT_LIMIT_SECONDS", 240, minimum=1, maximum=86_400)
 CELERY_TASK_TIME_LIMIT = env.whole("TASK_LIMIT_SECONDS", 300, minimum=1, maximum=86_400)
@@ -224,18 +210,26 @@ SCRAPE_CHECK_SECONDS = env.seconds("SCRAPE_CHECK_SECONDS", 5.0, maximum=86_400)
 # --- Moderation ----------------------------------------------------------------------------
 MODERATION_CHECK_SECONDS = env.seconds("MODERATION_CHECK_SECONDS", 5.0, maximum=86_400)
 
+# --- Classes -------------------------------------------------------------------------------
+# Students in one class session.
+CLASS_SEATS = env.whole("CLASS_SEATS", 1_000, minimum=1, maximum=100_000)
+# After so many days a class is deleted by itself, with all that its students did; teachers may choose fewer.
+CLASS_KEEP_DAYS = env.whole("CLASS_KEEP_DAYS", 90, minimum=1, maximum=3_650)
+# How often the clock looks for cards whose time is up: each has a task of its own, which may be late.
+CLASS_CHECK_SECONDS = env.seconds("CLASS_CHECK_SECONDS", 2.0, maximum=3_600)
+
 # --- The clock -----------------------------------------------------------------------------
-CELERY_BEAT_SCHEDULE = {
-    # While a worker is busy or away, one check waits in the queue and not a heap of them.
-    task: {"task": task, "schedule": timedelta(seconds=seconds), "options": {"expires": seconds}}
-    for task, seconds in {
+CELERY_BEAT_SCHEDULE = schedule.every(
+    {
         "generation.tasks.keep_pool_ready": GENERATION_CHECK_SECONDS,
         "generation.duel.tasks.keep_duels_going": GENERATION_CHECK_SECONDS,
         "training.tasks.keep_training_going": TRAINING_CHECK_SECONDS,
         "scraping.tasks.keep_scraping_going": SCRAPE_CHECK_SECONDS,
         "game.moderation.tasks.look_through_new_tweets": MODERATION_CHECK_SECONDS,
-    }.items()
-}
+        "game.classroom.tasks.move_on_what_is_due": CLASS_CHECK_SECONDS,
+        "game.classroom.tasks.delete_old_classes": 3600.0,
+    }
+)
 
 # --- Accounts and security -----------------------------------------------------------------
 LOGIN_URL = "accounts:sign-in"
@@ -272,6 +266,12 @@ RATE_SIGN_UP = env.rate("RATE_SIGN_UP", "60/m")
 RATE_DUEL = env.rate("RATE_DUEL", "300/m")
 # New prompts, by visitor: a class behind one address is many, once they have played.
 RATE_DUEL_NEW = env.rate("RATE_DUEL_NEW", "30/m")
+# A school shares one address. Answers by HTTP: where websockets don't come through.
+RATE_JOIN = env.rate("RATE_JOIN", "300/m")
+RATE_SEAT_CODE = env.rate("RATE_SEAT_CODE", "30/m")
+RATE_ANSWER = env.rate("RATE_ANSWER", "100/s")
+RATE_CLASS = env.rate("RATE_CLASS", "240/m")
+RATE_CHALLENGE = env.rate("RATE_CHALLENGE", "30/m")
 # Tweets that players report.
 RATE_REPORT = env.rate("RATE_REPORT", "30/m")
 RATE_TRAINING = env.rate("RATE_TRAINING", "60/m")

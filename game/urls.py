@@ -13,6 +13,7 @@ admin.site.index_title = "The pool"
 urlpatterns = [
     path("", home, name="home"),
     path("", include("game.play.urls")),
+    path("", include("game.classroom.urls")),
     path("report/", include("game.moderation.report_urls")),
     path("account/", include("game.accounts.urls")),
     path("training/", include("training.urls")),

@@ -24,6 +24,18 @@ ALLOWED: dict[str, set[str]] = {
     "game.limits": set(),
     "game.guards": {"game.live"},
     "game.play": {"game.pool", "game.live", "game.accounts", "game.limits"},
+    # Deals as rounds do; models answer the prompt that a class writes to. See docs/adr/0011.
+    "game.classroom": {
+        "game.pool",
+        "game.live",
+        "game.accounts",
+        "game.limits",
+        "game.guards",
+        "game.database",
+        "game.play",
+        "generation",
+        "generation.duel",
+    },
     # Looks at everything that a decision on a tweet touches: open cards, models that learned it, authors who opted out.
     "game.moderation": {
         "game.pool",

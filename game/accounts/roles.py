@@ -25,13 +25,14 @@ _MODERATES = frozenset(
         "scraping.scrape_posts",
     }
 )
+_TEACHES = frozenset({"classroom.hold_class"})
 _GIVES_ROLES = frozenset({"auth.view_user", "auth.add_user", "auth.change_user", "auth.view_group"})
 # Permissions by role, as app_label.codename; docs/moderators.md says what they are for. Everybody who plays is a player.
 ROLES: dict[str, frozenset[str]] = {
     PLAYER: frozenset(),
-    TEACHER: frozenset(),
+    TEACHER: _TEACHES,
     MODERATOR: _MODERATES,
-    ADMINISTRATOR: _MODERATES | _GIVES_ROLES,
+    ADMINISTRATOR: _MODERATES | _TEACHES | _GIVES_ROLES,
 }
 
 

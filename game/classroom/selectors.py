@@ -1,0 +1,108 @@
+"""What pages and frames of a class show. Nothing here writes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import connection
+from django.db.models import Count
+
+from game.classroom import rules
+from game.classroom.models import Answer, ClassCard, ClassSession
+from game.pool.models import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A class at a moment: what is the same for everybody in it."""
+
+    session: ClassSession
+    state: rules.State
+    seats: int
+    card: ClassCard | None  # on the table, or revealed
+    answered: int
+    said_human: int
+    said_machine: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How a seat stands; `rank` is shared by equals, and counts all who are before."""
+
+    seat_id: int
+    token: str
+    name: str
+    rank: int
+    points: int
+    right: int
+    answered: int
+
+
+def find_session(code: str) -> ClassSession | None:
+    """Return the session with this code, its `state` complete; None where there is none."""
+    return ClassSession.objects.annotate(card_count=Count("cards")).filter(code=code).first()
+
+
+def read_stage(session: ClassSession) -> Stage:
+    """Return what `session`, as find_session returns it, shows to everybody."""
+    card = None
+    if session.position and session.phase in (rules.Phase.CARD, rules.Phase.REVEAL):
+        related = ("tweet__author", "tweet__category", "text__seat", "text__model_version")
+        card = session.cards.select_related(*related).get(position=session.position)
+    said = _count_verdicts(card) if card else {}
+    human, machine = (said.get(kind.value, 0) for kind in (Kind.HUMAN, Kind.MACHINE))
+    return Stage(
+        session=session,
+        state=session.state,
+        seats=session.seats.filter(kicked_at=None).count(),
+        card=card,
+        answered=human + machine,
+        said_human=human,
+        said_machine=machine,
+    )
+
+
+def _count_verdicts(card: ClassCard) -> dict[str, int]:
+    rows = Answer.objects.filter(card=card, seat__kicked_at=None).values_list("verdict").annotate(Count("pk"))
+    return dict(rows.order_by())
+
+
+def read_verdicts(card: ClassCard) -> dict[str, str]:
+    """Return what each seat, by its token, said of a card."""
+    return dict(Answer.objects.filter(card=card).values_list("seat__token", "verdict"))
+
+
+# Points for being taken for a bot belong to whoever wrote the text of the card. Of cards whose truth is not out yet nothing counts.
+_STANDINGS = """
+    WITH counted AS (
+      SELECT c.id, c.text_id FROM classroom_classcard c
+       WHERE c.session_id = %(session)s AND NOT c.skipped AND (%(shown)s IS NULL OR c.position <= %(shown)s)
+    ), own AS (
+      SELECT a.seat_id, sum(a.points) AS points, count(*) FILTER (WHERE a."right") AS "right", count(*) AS answered
+        FROM classroom_answer a JOIN counted c ON c.id = a.card_id
+       GROUP BY a.seat_id
+    ), fooled AS (
+      SELECT t.seat_id, count(*) * %(fooled)s AS points
+        FROM counted c JOIN classroom_classtext t ON t.id = c.text_id JOIN classroom_answer a ON a.card_id = c.id
+        JOIN classroom_seat s ON s.id = a.seat_id
+       WHERE t.seat_id IS NOT NULL AND a.verdict = 'machine' AND s.kicked_at IS NULL
+       GROUP BY t.seat_id
+    )
+    SELECT id, token, name, rank() OVER (ORDER BY points DESC), points, "right", answered
+      FROM (
+        SELECT s.id, s.token, s.name, coalesce(own.points, 0) + coalesce(fooled.points, 0) AS points,
+               coalesce(own."right", 0) AS "right", coalesce(own.answered, 0) AS answered
+          FROM classroom_seat s LEFT JOIN own ON own.seat_id = s.id LEFT JOIN fooled ON fooled.seat_id = s.id
+         WHERE s.session_id = %(session)s AND s.kicked_at IS NULL
+      ) AS line
+     ORDER BY points DESC, name
+"""
+
+
+def read_standings(session: ClassSession) -> Sequence[Line]:
+    """Return how everybody stands, the best first, by all cards whose truth is out; at one's own pace by all that one answered."""
+    shown: int | None = None
+    if session.is_in_step and session.phase != rules.Phase.PODIUM:
+        shown = session.position - 1 if session.phase == rules.Phase.CARD else session.position
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDINGS, {"session": session.pk, "shown": shown, "fooled": rules.POINTS_FOOLED})
+        return [Line(*row) for row in cursor.fetchall()]
