@@ -37,6 +37,7 @@ class ClassSession(models.Model):
     card_time = models.DurationField(null=True, blank=True, help_text="None: until the teacher moves on.")
     writing_time = models.DurationField(null=True, blank=True, help_text="Only of `write`.")
     prompt = models.CharField(max_length=100, blank=True, help_text="Only of `write`: how every text begins.")
+    card_limit = models.PositiveSmallIntegerField(default=0, help_text="Only of `write`: cards that are dealt of its texts, at most.")
     speed_points = models.BooleanField(default=False)
     show = models.CharField(max_length=5, choices=[(show.value, show.value) for show in rules.Show], default=rules.Show.EACH)
     late_join = models.BooleanField(default=True, help_text="Whether one may join after it has begun.")
