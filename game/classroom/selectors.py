@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count
 
 from game.classroom import rules
 from game.classroom.models import Answer, ClassCard, ClassSession
+from game.play.selectors import shown_text
 from game.pool.models import Kind
 
 
@@ -22,6 +24,12 @@ class Stage:
     answered: int
     said_human: int
     said_machine: int
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """Return what templates/parts/tweet.html shows of the card: nothing of a tweet that has left the game."""
+        assert self.card
+        return shown_text(self.card.tweet) if self.card.tweet else {"text": self.card.body, "withdrawn": False}
 
 
 @dataclass(frozen=True, slots=True)
