@@ -45,6 +45,21 @@ class Line:
     answered: int
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A seat, and what its student did with the card that is on the table or revealed."""
+
+    seat_id: int
+    token: str
+    code: str
+    name: str
+    verdict: str  # "" without one
+    right: bool | None
+    earned: int
+    own: bool  # the card is the student's own text
+    written: str  # the status of the student's text, "" without one
+
+
 def find_session(code: str) -> ClassSession | None:
     """Return the session with this code, its `state` complete; None where there is none."""
     return ClassSession.objects.annotate(card_count=Count("cards")).filter(code=code).first()
@@ -72,6 +87,30 @@ def read_stage(session: ClassSession) -> Stage:
 def _count_verdicts(card: ClassCard) -> dict[str, int]:
     rows = Answer.objects.filter(card=card, seat__kicked_at=None).values_list("verdict").annotate(Count("pk"))
     return dict(rows.order_by())
+
+
+_PLACES = """
+    SELECT s.id, s.token, s.code, s.name, coalesce(a.verdict, ''), a."right", coalesce(a.points, 0),
+           coalesce(t.id = %(text)s, false), coalesce(t.status, '')
+      FROM classroom_seat s
+      LEFT JOIN classroom_answer a ON a.seat_id = s.id AND a.card_id = %(card)s
+      LEFT JOIN classroom_classtext t ON t.seat_id = s.id
+     WHERE s.session_id = %(session)s AND s.kicked_at IS NULL AND (%(tokens)s::text[] IS NULL OR s.token = ANY(%(tokens)s))
+     ORDER BY s.id
+"""
+
+
+def read_places(session: ClassSession, card: ClassCard | None, tokens: Sequence[str] | None = None) -> Sequence[Place]:
+    """Return who sits in a class, in the order they came; of `tokens` alone, if given."""
+    asked = {
+        "session": session.pk,
+        "card": card.pk if card else None,
+        "text": card.text_id if card else None,
+        "tokens": None if tokens is None else list(tokens),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_PLACES, asked)
+        return [Place(*row) for row in cursor.fetchall()]
 
 
 def read_verdicts(card: ClassCard) -> dict[str, str]:

@@ -1,10 +1,32 @@
 """What can be watched live: apps register their topics here, so that this app imports none of them."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 
 class RoomClosed(Exception):
     """There is no such room, or no longer."""
+
+
+class Refused(Exception):
+    """A frame of a client is not taken, and told so by a code; the connection stays."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """A room at a moment, as HTML: who sits where is sent `shared`, `personal[who]` and `fresh()` as one frame.
+
+    It is sent when one of the first two has changed. `fresh` is what hangs on the moment of sending, as the time that is left.
+    """
+
+    shared: str
+    personal: Mapping[str, str]
+    fresh: Callable[[], str] = str
 
 
 class Topic(Protocol):
