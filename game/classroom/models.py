@@ -8,7 +8,7 @@ from django.db.models.functions import Now, Upper
 
 from game.accounts.models import Player
 from game.classroom import rules
-from game.pool.models import Category, Kind, Tweet
+from game.pool.models import Category, Kind, Status, Tweet
 
 
 def new_token() -> str:
@@ -89,7 +89,9 @@ class ClassSession(models.Model):
     @property
     def chosen(self) -> rules.Settings:
         """Return what its phases hang on."""
-        return rules.Settings(card_time=self.card_time, writing_time=self.writing_time, show=rules.Show(self.show))
+        return rules.Settings(
+            card_time=self.card_time, writing_time=self.writing_time, show=rules.Show(self.show), own_pace=not self.is_in_step
+        )
 
     @property
     def is_in_step(self) -> bool:
@@ -180,10 +182,15 @@ class ClassCard(models.Model):
         return self.text.kind
 
     @property
+    def withdrawn(self) -> bool:
+        """Say whether its tweet has left the game since it was dealt."""
+        return self.tweet is not None and self.tweet.status != Status.APPROVED
+
+    @property
     def body(self) -> str:
-        """Return what is on it."""
+        """Return what is on it: nothing once its tweet has left the game."""
         if self.tweet:
-            return self.tweet.text
+            return "" if self.withdrawn else self.tweet.text
         assert self.text
         return self.text.body
 

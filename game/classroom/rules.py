@@ -66,11 +66,15 @@ class Show(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a teacher chose: time a card (none: until the teacher moves on), time to write (none: nobody writes), standings."""
+    """What a teacher chose: time a card (none: until the teacher moves on), time to write (none: nobody writes), standings.
+
+    At one's own pace a class never starts: it is open in the lobby, until the teacher ends it or its deadline is over.
+    """
 
     card_time: timedelta | None
     writing_time: timedelta | None
     show: Show
+    own_pace: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,7 @@ def _go_on(state: State, settings: Settings, now: datetime) -> State:
 
 
 def _start(state: State, settings: Settings, now: datetime) -> State | None:
-    if state.phase != Phase.LOBBY:
+    if state.phase != Phase.LOBBY or settings.own_pace:
         return None
     if settings.writing_time:
         return _enter(state, Phase.WRITING, 0, settings.writing_time, now)
@@ -147,7 +151,8 @@ def _skip(state: State, settings: Settings, now: datetime) -> State | None:
 
 
 def _pause(state: State, settings: Settings, now: datetime) -> State | None:
-    if state.deadline is None or now >= state.deadline:
+    # A date that ends a homework has no length, and can't be paused.
+    if state.given is None or state.deadline is None or now >= state.deadline:
         return None
     return replace(state, deadline=None, left=state.deadline - now)
 
@@ -179,7 +184,9 @@ def _end(state: State, settings: Settings, now: datetime) -> State | None:
 
 
 def _expire(state: State, settings: Settings, now: datetime) -> State | None:
-    return _next(state, settings, now) if is_due(state, now) else None
+    if not is_due(state, now):
+        return None
+    return _end(state, settings, now) if state.phase == Phase.LOBBY else _next(state, settings, now)
 
 
 _RULES: dict[Action, Callable[[State, Settings, datetime], State | None]] = {
@@ -225,4 +232,4 @@ def points(*, right: bool, elapsed: timedelta | None, given: timedelta | None, s
         return 0
     if not speed or elapsed is None or not given:
         return POINTS_RIGHT
-    return POINTS_RIGHT + round(POINTS_SPEED * max(0.0, 1 - elapsed / given))
+    return POINTS_RIGHT + round(POINTS_SPEED * min(1.0, max(0.0, 1 - elapsed / given)))

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -45,17 +46,18 @@ _DRAW_UNSEEN = _DRAW.format(matches=_MATCHES + _UNSEEN)
 _DRAW_ANY = _DRAW.format(matches=_MATCHES)
 
 
-def draw_tweets(*, category: Category, player_id: uuid.UUID, count: int, rng: Random, taken: Sequence[int] = ()) -> Drawn:
+def draw_tweets(*, category: Category, player_id: uuid.UUID | None, count: int, rng: Random, taken: Sequence[int] = ()) -> Drawn:
     """Draw `count` different tweets, each human or machine by a fair coin, none of them in `taken`.
 
-    Tweets that the player was dealt before are drawn only when too few others are left. Raises
+    Tweets that the player was dealt before are drawn only when too few others are left; without a player nobody was. Raises
     NotEnoughTweets where even those don't suffice.
     """
     draws = plan_draws(count=count, rng=rng)
     drawn: dict[int, int] = {}
-    _fill(drawn, draws, _DRAW_UNSEEN, category, player_id, taken, rng)
-    repeats = len(drawn) < count
-    if repeats:
+    if player_id:
+        _fill(drawn, draws, _DRAW_UNSEEN, category, player_id, taken, rng)
+    repeats = player_id is not None and len(drawn) < count
+    if len(drawn) < count:
         _fill(drawn, draws, _DRAW_ANY, category, player_id, taken, rng)
     if len(drawn) < count:
         raise NotEnoughTweets(f"{category.slug} has too few approved tweets for a round.")
@@ -63,7 +65,13 @@ def draw_tweets(*, category: Category, player_id: uuid.UUID, count: int, rng: Ra
 
 
 def _fill(
-    drawn: dict[int, int], draws: Sequence[Draw], query: str, category: Category, player_id: uuid.UUID, taken: Sequence[int], rng: Random
+    drawn: dict[int, int],
+    draws: Sequence[Draw],
+    query: str,
+    category: Category,
+    player_id: uuid.UUID | None,
+    taken: Sequence[int],
+    rng: Random,
 ) -> None:
     """Fill the places of `draws` that `drawn` lacks; leave those for which the query finds nothing."""
     for attempt in range(_ATTEMPTS):
@@ -86,3 +94,20 @@ def _fill(
         for place, tweet_id in rows:
             if tweet_id not in drawn.values():
                 drawn[missing[place - 1]] = tweet_id
+
+
+_MARK_DEALT = """
+    UPDATE pool_tweet SET first_dealt_at = coalesce(first_dealt_at, %s), draw_key = random()
+     WHERE id IN (SELECT id FROM pool_tweet WHERE id = ANY(%s) FOR UPDATE SKIP LOCKED)
+"""
+
+
+def mark_dealt(*, tweet_ids: Sequence[int], now: datetime) -> None:
+    """Note the first dealing, and draw a new key.
+
+    A draw takes the tweet above a random point, so one behind a wide gap comes more often; new
+    keys move the gaps about, and in the long run every tweet comes equally often. A row that
+    another round is just marking is left to it, so no round ever waits for another.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_MARK_DEALT, (now, list(tweet_ids)))

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from game.accounts.models import Player
 from game.live.services import announce
 from game.play import rules
-from game.play.drawing import NotEnoughTweets, draw_tweets
+from game.play.drawing import NotEnoughTweets, draw_tweets, mark_dealt
 from game.play.models import Card, Guess, OldToken, Round
 from game.pool.models import Author, Category, Status, Tweet
 
@@ -38,30 +38,13 @@ def start_round(*, player_id: uuid.UUID, category: Category, now: datetime, rng:
                 Card(round=round_, player_id=player_id, tweet_id=tweet_id, position=position)
                 for position, tweet_id in enumerate(drawn.tweet_ids, 1)
             )
-            _mark_dealt(drawn.tweet_ids, now)
+            mark_dealt(tweet_ids=drawn.tweet_ids, now=now)
     except IntegrityError:
         open_round = find_open_round(player_id=player_id, category=category)
         if open_round is None:
             raise
         return open_round
     return round_
-
-
-_MARK_DEALT = """
-    UPDATE pool_tweet SET first_dealt_at = coalesce(first_dealt_at, %s), draw_key = random()
-     WHERE id IN (SELECT id FROM pool_tweet WHERE id = ANY(%s) FOR UPDATE SKIP LOCKED)
-"""
-
-
-def _mark_dealt(tweet_ids: Sequence[int], now: datetime) -> None:
-    """Note the first dealing, and draw a new key.
-
-    A draw takes the tweet above a random point, so one behind a wide gap comes more often; new
-    keys move the gaps about, and in the long run every tweet comes equally often. A row that
-    another round is just marking is left to it, so no round ever waits for another.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(_MARK_DEALT, (now, list(tweet_ids)))
 
 
 def find_open_round(*, player_id: uuid.UUID, category: Category) -> Round | None:
@@ -100,7 +83,7 @@ def _replace_tweet(card: Card, round_: Round, now: datetime, rng: rules.Random) 
     drawn = draw_tweets(category=round_.category, player_id=round_.player_id, count=1, rng=rng, taken=taken)
     card.tweet = Tweet.objects.get(pk=drawn.tweet_ids[0])
     card.save(update_fields=["tweet"])
-    _mark_dealt(drawn.tweet_ids, now)
+    mark_dealt(tweet_ids=drawn.tweet_ids, now=now)
     return card
 
 
