@@ -18,6 +18,7 @@ from game.accounts.models import Player
 from game.classroom import rules
 from game.classroom.cards import deal_cards, replace_tweet
 from game.classroom.models import Answer, ClassSession, Seat
+from game.classroom.writing import ask_models, deal_texts
 from game.live.services import announce
 from game.pool.models import Category
 
@@ -31,6 +32,7 @@ TASK = "game.classroom.tasks.expire"
 # A message that waited so long after its time has nothing left to do: the clock has found its class.
 STALE_SECONDS = 60
 _CODES = 8
+_rng = random.SystemRandom()
 
 
 def announce_class(*, code: str, audiences: Sequence[str] = EVERYBODY) -> None:
@@ -60,7 +62,7 @@ def create_session(
     prompt: str = "",
     player: Player | None = None,
 ) -> ClassSession:
-    """Create a session in its lobby, with `cards` cards of `categories`; those of `write` come of what is written.
+    """Create a session in its lobby, with `cards` cards of `categories`; those of `write`, so many at most, come of what is written.
 
     It deletes itself `keep_days` after `now`. Raises NotEnoughTweets.
     """
@@ -78,6 +80,7 @@ def create_session(
         late_join=late_join,
         typed_names=typed_names,
         deadline=deadline,
+        card_limit=cards if mode == ClassSession.Mode.WRITE else 0,
         delete_at=now + timedelta(days=keep_days),
     )
     session.categories.set(categories)
@@ -113,10 +116,15 @@ def act(*, session_id: int, action: rules.Action, version: int, now: datetime) -
         session = _sessions().filter(pk=session_id, version=version).first()
         if session is None:
             return None
+        if session.phase == rules.Phase.CHOOSING and action == rules.Action.NEXT:
+            # Its cards are what has been approved by now.
+            session.card_count = deal_texts(session=session, rng=_rng)
         before = session.state
         after = rules.apply(before, rules.Action(action), session.chosen, now)
         if after is None or not _move(session, after, now):
             return None
+        if after.phase == rules.Phase.WRITING and before.phase == rules.Phase.LOBBY:
+            ask_models(session=session)
         if action == rules.Action.SKIP:
             session.cards.filter(position=before.position).update(skipped=True)
         while after.phase == rules.Phase.CARD and after.position > before.position and not _is_ready(session, now):
@@ -151,7 +159,7 @@ def _move(session: ClassSession, state: rules.State, now: datetime) -> bool:
 def _is_ready(session: ClassSession, now: datetime) -> bool:
     """Say whether the card on the table can be shown, once its tweet was replaced if it left the game."""
     card = session.cards.get(position=session.position)
-    return replace_tweet(card=card, now=now, rng=random.SystemRandom()) is not None
+    return replace_tweet(card=card, now=now, rng=_rng) is not None
 
 
 def _schedule_expiry(session: ClassSession, now: datetime) -> None:
