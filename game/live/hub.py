@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 from weakref import WeakKeyDictionary
@@ -13,7 +14,7 @@ from django.db import DatabaseError
 from redis.exceptions import RedisError
 
 from game.live.groups import room_group
-from game.live.topics import RoomClosed, Topic
+from game.live.topics import AnyTopic, Reply, RoomClosed, SeatedTopic, Topic, new_moment
 
 logger = logging.getLogger(__name__)
 
@@ -48,13 +49,25 @@ class Socket(Protocol):
 class Room:
     """The sockets of this process that watch one room, and the task that feeds them."""
 
-    def __init__(self, topic: Topic, key: str) -> None:
-        self.topic, self.key = topic, key
+    def __init__(self, name: str, key: str) -> None:
+        self.name, self.key = name, key
         self.sockets: set[Socket] = set()
-        self.frame = ""
+        self.rendered = False
         self.changed = asyncio.Event()
         self.closing: set[asyncio.Task[None]] = set()
         self.task = asyncio.create_task(self._run())
+
+    async def add(self, socket: Socket, who: str) -> None:
+        """Take in a socket, and see that it gets the current state."""
+        raise NotImplementedError
+
+    def discard(self, socket: Socket) -> None:
+        """Forget a socket."""
+        self.sockets.discard(socket)
+
+    async def show(self) -> None:
+        """Render the room, and send it to those who have not seen it so."""
+        raise NotImplementedError
 
     async def _run(self) -> None:
         listener = asyncio.create_task(self._listen())
@@ -64,20 +77,16 @@ class Room:
                     await asyncio.wait_for(self.changed.wait(), CATCH_UP_SECONDS)
                 self.changed.clear()
                 try:
-                    frame = await self.topic.render(self.key)
+                    await self.show()
                 except DatabaseError:
-                    logger.exception("Room %s of %s was not rendered; trying again.", self.key, self.topic.name)
-                else:
-                    if frame != self.frame:
-                        self.frame = frame
-                        await self._broadcast(frame)
+                    logger.exception("Room %s of %s was not rendered; trying again.", self.key, self.name)
                 await asyncio.sleep(MIN_INTERVAL_SECONDS)
         finally:
             listener.cancel()
 
     async def _listen(self) -> None:
         layer = get_channel_layer()
-        group = room_group(self.topic.name, self.key)
+        group = room_group(self.name, self.key)
         channel = ""
         try:
             while True:
@@ -92,7 +101,7 @@ class Room:
                 except (RedisError, OSError) as error:
                     logger.warning("Room %s lost Redis (%s); joining again.", group, error)
                     # Nobody waits for the first frame until Redis is back.
-                    if not self.frame:
+                    if not self.rendered:
                         self.changed.set()
                     await asyncio.sleep(1)
         finally:
@@ -100,8 +109,9 @@ class Room:
                 with contextlib.suppress(RedisError, OSError):
                     await layer.group_discard(group, channel)
 
-    async def _broadcast(self, frame: str) -> None:
-        sends = {asyncio.create_task(socket.send_frame(frame)): socket for socket in self.sockets}
+    async def send(self, frames: Iterable[tuple[Socket, str]]) -> None:
+        """Write each socket its frame; a socket that takes none is cut off."""
+        sends = {asyncio.create_task(socket.send_frame(frame)): socket for socket, frame in frames}
         if not sends:
             return
         done, late = await asyncio.wait(sends, timeout=SEND_TIMEOUT_SECONDS)
@@ -112,7 +122,7 @@ class Room:
     def cut_off(self, sockets: Iterable[Socket], code: Close) -> None:
         """Put sockets out; closing may wait for a client that takes nothing, the room does not."""
         for socket in sockets:
-            self.sockets.discard(socket)
+            self.discard(socket)
             closing = asyncio.create_task(socket.cut_off(code))
             self.closing.add(closing)
             closing.add_done_callback(self._forget)
@@ -124,28 +134,122 @@ class Room:
             logger.info("A socket of room %s could not be closed: %r.", self.key, error)
 
 
+class OpenRoom(Room):
+    """A room in which all see the same."""
+
+    def __init__(self, topic: Topic, key: str) -> None:
+        super().__init__(topic.name, key)
+        self.topic = topic
+        self.frame = ""
+
+    async def add(self, socket: Socket, who: str) -> None:
+        self.sockets.add(socket)
+        if self.rendered:
+            await socket.send_frame(self.frame)
+
+    async def show(self) -> None:
+        frame = await self.topic.render(self.key)
+        if frame != self.frame:
+            self.frame, self.rendered = frame, True
+            await self.send([(socket, frame) for socket in self.sockets])
+
+
+@dataclass(slots=True)
+class Sight:
+    """What a socket of a room with seats was sent last; `moment` is that of its personal part."""
+
+    who: str
+    since: int
+    shared: str | None = None
+    personal: str | None = None
+    moment: int = 0
+
+
+class SeatedRoom(Room):
+    """A room in which everybody sees a part of their own, too."""
+
+    def __init__(self, topic: SeatedTopic, key: str) -> None:
+        super().__init__(topic.name, key)
+        self.topic = topic
+        self.sights: dict[Socket, Sight] = {}
+        self.places: dict[str, set[Socket]] = {}
+
+    async def add(self, socket: Socket, who: str) -> None:
+        """Take in a socket; it gets a rendering that began after it came, together with all who came in the meantime.
+
+        An older one may lack the seat, or what was done there through another process or before the connection was cut.
+        """
+        self.sockets.add(socket)
+        self.sights[socket] = Sight(who, since=new_moment())
+        self.places.setdefault(who, set()).add(socket)
+        self.changed.set()
+
+    def discard(self, socket: Socket) -> None:
+        super().discard(socket)
+        if sight := self.sights.pop(socket, None):
+            self.places[sight.who].discard(socket)
+            if not self.places[sight.who]:
+                del self.places[sight.who]
+
+    async def show(self) -> None:
+        moment = new_moment()
+        frames = await self.topic.render(self.key)
+        self.rendered = True
+        fresh = frames.fresh()
+        sends, gone = [], []
+        for socket, sight in self.sights.items():
+            if sight.since > moment:
+                continue
+            if sight.moment < moment:
+                personal, sight.moment = frames.personal.get(sight.who), moment
+            else:
+                # The answer to a frame has told it something newer meanwhile.
+                personal = sight.personal
+            if personal is None:
+                gone.append(socket)
+            elif (frames.shared, personal) != (sight.shared, sight.personal):
+                sight.shared, sight.personal = frames.shared, personal
+                sends.append((socket, frames.shared + personal + fresh))
+        self.cut_off(gone, Close.REFUSED)
+        await self.send(sends)
+
+    async def reply(self, who: str, reply: Reply) -> None:
+        """Send the answer to a frame to all sockets of who sent it, unless they have been told something newer: then that."""
+        sends = []
+        for socket in self.places.get(who, ()):
+            sight = self.sights[socket]
+            if sight.moment < reply.moment or sight.personal is None:
+                sight.personal, sight.moment = reply.personal, reply.moment
+            sends.append((socket, sight.personal))
+        await self.send(sends)
+
+
 class Hub:
     """The rooms that somebody connected to this process watches."""
 
     def __init__(self) -> None:
         self.rooms: dict[tuple[str, str], Room] = {}
 
-    async def join(self, socket: Socket, topic: Topic, key: str) -> None:
+    async def join(self, socket: Socket, topic: AnyTopic, key: str, who: str = "") -> None:
         """Add `socket` to a room; it gets the current state at once, and each later one."""
         room = self.rooms.get((topic.name, key))
         if room is None:
-            room = self.rooms[topic.name, key] = Room(topic, key)
+            room = self.rooms[topic.name, key] = SeatedRoom(topic, key) if isinstance(topic, SeatedTopic) else OpenRoom(topic, key)
             room.task.add_done_callback(lambda _task: self._end(room))
-        room.sockets.add(socket)
-        if room.frame:
-            await socket.send_frame(room.frame)
+        await room.add(socket, who)
 
-    async def leave(self, socket: Socket, topic: Topic, key: str) -> None:
+    async def reply(self, topic: AnyTopic, key: str, who: str, reply: Reply) -> None:
+        """Answer a frame of `who`."""
+        room = self.rooms.get((topic.name, key))
+        if isinstance(room, SeatedRoom):
+            await room.reply(who, reply)
+
+    async def leave(self, socket: Socket, topic: AnyTopic, key: str) -> None:
         """Take `socket` out of a room; the last one out ends the room."""
         room = self.rooms.get((topic.name, key))
         if room is None:
             return
-        room.sockets.discard(socket)
+        room.discard(socket)
         if not room.sockets:
             del self.rooms[topic.name, key]
             room.task.cancel()
@@ -154,11 +258,11 @@ class Hub:
 
     def _end(self, room: Room) -> None:
         """Close what a room leaves behind that ended by itself: those who connect again get a new one, or are told."""
-        if self.rooms.get((room.topic.name, room.key)) is room:
-            del self.rooms[room.topic.name, room.key]
+        if self.rooms.get((room.name, room.key)) is room:
+            del self.rooms[room.name, room.key]
         error = None if room.task.cancelled() else room.task.exception()
         if error and not isinstance(error, RoomClosed):
-            logger.error("Room %s of %s broke.", room.key, room.topic.name, exc_info=error)
+            logger.error("Room %s of %s broke.", room.key, room.name, exc_info=error)
         room.cut_off(list(room.sockets), Close.NOT_FOUND if isinstance(error, RoomClosed) else Close.BROKEN)
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from itertools import count
+from typing import Any, Protocol, runtime_checkable
 
 
 class RoomClosed(Exception):
@@ -10,7 +11,7 @@ class RoomClosed(Exception):
 
 
 class Refused(Exception):
-    """A frame of a client is not taken, and told so by a code; the connection stays."""
+    """A frame of a client is not taken; it is told why by a code, and stays connected."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -19,7 +20,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """A room at a moment, as HTML: who sits where is sent `shared`, `personal[who]` and `fresh()` as one frame.
+    """A room at a moment, as HTML: who sits there is sent `shared`, `personal[who]` and `fresh()` as one frame.
 
     It is sent when one of the first two has changed. `fresh` is what hangs on the moment of sending, as the time that is left.
     """
@@ -29,8 +30,16 @@ class Frames:
     fresh: Callable[[], str] = str
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The personal part of whoever sent a frame, as it is since; `moment` is new_moment() from before it was read."""
+
+    personal: str
+    moment: int
+
+
 class Topic(Protocol):
-    """A kind of room: the leaderboard, a class."""
+    """A kind of room in which all see the same, as the leaderboard. Its clients say nothing."""
 
     name: str
 
@@ -41,14 +50,45 @@ class Topic(Protocol):
         """Return the room's current state, whole, as the HTML that every socket is sent; raises RoomClosed."""
 
 
-_topics: dict[str, Topic] = {}
+@runtime_checkable
+class SeatedTopic(Protocol):
+    """A kind of room in which it matters who one is: everybody sees a part of their own, too."""
+
+    name: str
+
+    async def admit(self, scope: dict[str, Any], key: str) -> str | None:
+        """Return who the connection with this ASGI scope is in the room `key`; None: nobody, and may not watch."""
+
+    async def render(self, key: str) -> Frames:
+        """Return the room's current state, whole; who is no longer in `personal` is put out. Raises RoomClosed."""
 
 
-def register_topic(topic: Topic) -> None:
+@runtime_checkable
+class TalkingTopic(SeatedTopic, Protocol):
+    """A kind of room whose clients may send frames."""
+
+    async def receive(self, key: str, who: str, text: str) -> Reply:
+        """Do what a frame asks; raises Refused."""
+
+    def explain(self, code: str) -> str:
+        """Return the HTML that tells a client of a refusal: one of receive's, or bad-frame, too-big, too-many."""
+
+
+AnyTopic = Topic | SeatedTopic
+_topics: dict[str, AnyTopic] = {}
+_moments = count(1)
+
+
+def register_topic(topic: AnyTopic) -> None:
     """Make `topic` known under its name; called from an app's `ready`."""
     _topics[topic.name] = topic
 
 
-def find_topic(name: str) -> Topic | None:
+def find_topic(name: str) -> AnyTopic | None:
     """Return the topic called `name`, if there is one."""
     return _topics.get(name)
+
+
+def new_moment() -> int:
+    """Return a higher number than ever before in this process: of two readings, the one with the higher number is as new or newer."""
+    return next(_moments)
