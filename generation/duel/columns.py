@@ -38,11 +38,15 @@ def active_models() -> "QuerySet[ModelVersion]":
     return ModelVersion.objects.filter(state=ModelVersion.State.ACTIVE, category__active=True)
 
 
-def add_columns(*, prompt: Prompt) -> None:
-    """Ask every active model that was not asked yet, and those again that failed a while ago; to be called in a transaction."""
-    wanted = [Column(prompt=prompt, model_version=model, lease_until=lease()) for model in active_models()]
+def add_columns(*, prompt: Prompt, models: "QuerySet[ModelVersion] | None" = None) -> None:
+    """Ask every active model, or those of `models`, that was not asked yet, and those again that failed a while ago.
+
+    To be called in a transaction.
+    """
+    models = active_models() if models is None else models
+    wanted = [Column(prompt=prompt, model_version=model, lease_until=lease()) for model in models]
     Column.objects.bulk_create(wanted, ignore_conflicts=True)
-    failed = Column.objects.filter(prompt=prompt, state=FAILED, finished_at__lt=Now() - REST, model_version__in=active_models())
+    failed = Column.objects.filter(prompt=prompt, state=FAILED, finished_at__lt=Now() - REST, model_version__in=models)
     failed.update(state=PENDING, tries=0, error="", finished_at=None, lease_until=lease(), created_at=Now())
     waiting = list(Column.objects.filter(prompt=prompt, state=PENDING, tries=0).values_list("pk", flat=True))
     transaction.on_commit(lambda: send(columns=waiting))
