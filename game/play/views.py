@@ -165,6 +165,7 @@ def _render_table(
         "reveal": reveal,
         "is_last": is_last,
         "is_replaced": is_replaced,
+        "answer_url": reverse("play:guess", args=[card.token]),
         "next_url": reverse("play:result", args=[round_.token]) if is_last else reverse("play:round", args=[round_.category.slug]),
     }
     template = "play/table.html" if request.htmx else "play/round.html"  # type: ignore[attr-defined]
