@@ -36,16 +36,30 @@ _SENTENCES = {
 
 
 @transaction.atomic
-def join_class(*, session: ClassSession, name: str, now: datetime, rng: random.Random) -> Seat:
-    """Give somebody a seat under the name they typed, where names may be typed, or else under a generated one; raises JoinRefused."""
+def join_class(*, session: ClassSession, name: str, now: datetime, rng: random.Random, offered: str = "") -> Seat:
+    """Give somebody a seat under the name they typed, where names may be typed, or else under a generated one; raises JoinRefused.
+
+    `offered` is a name of offer_name's, which is theirs unless somebody was given it meanwhile.
+    """
     # Those who join at once come one after another: neither one too many, nor two of the same name.
     session = ClassSession.objects.select_for_update(no_key=True).get(pk=session.pk)
     if code := _refuse(session, now):
         raise _refused(code)
-    chosen = _choose_name(session, name) if session.typed_names and name.strip() else _find_free_name(session, rng)
+    chosen = _choose_name(session, name) if session.typed_names and name.strip() else _find_free_name(session, rng, offered)
     seat = Seat.objects.create(session=session, name=chosen, code=_find_free_code(session, rng))
     announce_class(code=session.code, audiences=TEACHER)
     return seat
+
+
+def offer_name(*, session: ClassSession, rng: random.Random) -> str:
+    """Return a generated name that nobody in the class has yet."""
+    return _find_free_name(session, rng)
+
+
+def find_refusal(*, session: ClassSession, now: datetime) -> JoinRefused | None:
+    """Return why nobody may sit down any more, if it is so; whoever has a seat keeps it."""
+    code = _refuse(session, now)
+    return _refused(code) if code else None
 
 
 def _refused(code: str) -> JoinRefused:
@@ -74,10 +88,11 @@ def _choose_name(session: ClassSession, typed: str) -> str:
     return name
 
 
-def _find_free_name(session: ClassSession, rng: random.Random) -> str:
-    tries = 0
-    while session.seats.filter(name__iexact=(name := new_name(rng, numbered=tries >= _PLAIN_NAMES))).exists():
+def _find_free_name(session: ClassSession, rng: random.Random, offered: str = "") -> str:
+    name, tries = offered or new_name(rng), 0
+    while session.seats.filter(name__iexact=name).exists():
         tries += 1
+        name = new_name(rng, numbered=tries >= _PLAIN_NAMES)
     return name
 
 
