@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from bench import cleaning, cohort, draw, duel, generation, guess, importing, moderation, moderation_keys, play, scrape, train, web
+from bench.classroom import rows as classroom
 from bench.game import running_game
 from bench.report import NotMeasured, Row, build_table, write_json
 from game.embedded.processes import Problem
@@ -29,6 +30,7 @@ ALONE: dict[str, Callable[[], list[Row]]] = {
     "duel": duel.measure,
     "moderate": moderation.measure,
     "queue": moderation_keys.measure,
+    "class": classroom.measure,
     "play": play.measure,
 }
 

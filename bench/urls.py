@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.http import require_POST
 
+from bench.classroom.floor import announce
 from game.urls import urlpatterns as game_urlpatterns
 
 
@@ -34,4 +35,10 @@ def modules(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"modules": sorted(sys.modules)})
 
 
-urlpatterns = [*game_urlpatterns, path("bench/floor/", floor), path("bench/prompt/", prompt), path("bench/modules/", modules)]
+urlpatterns = [
+    *game_urlpatterns,
+    path("bench/floor/", floor),
+    path("bench/prompt/", prompt),
+    path("bench/announce/", announce),
+    path("bench/modules/", modules),
+]

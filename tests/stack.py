@@ -131,9 +131,9 @@ class Stack:
         """Return the log of `web`, `worker` or `beat`."""
         return self.var / "log" / f"{name}.log"
 
-    def start_web(self) -> None:
+    def start_web(self, application: str = "game.asgi:application") -> None:
         """Start the web process and wait until it accepts connections."""
-        self._spawn("web", commands.web(self.port))
+        self._spawn("web", commands.web(self.port, application))
         self._wait_for_log("web", "Uvicorn running")
 
     def start_worker(self) -> None:

@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 
 
-def web(port: int) -> list[str]:
+def web(port: int, application: str = "game.asgi:application") -> list[str]:
     """Return the command of the ASGI server."""
     return [
-        *(sys.executable, "-m", "uvicorn", "game.asgi:application", "--host", "127.0.0.1", "--port", str(port)),
+        *(sys.executable, "-m", "uvicorn", application, "--host", "127.0.0.1", "--port", str(port)),
         *("--ws", "websockets-sansio", "--no-access-log", "--no-server-header"),
         # Open websockets must not hold up a stop; their pages reconnect.
         *("--timeout-graceful-shutdown", "2"),
