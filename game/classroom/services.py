@@ -116,9 +116,9 @@ def act(*, session_id: int, action: rules.Action, version: int, now: datetime) -
         session = _sessions().filter(pk=session_id, version=version).first()
         if session is None:
             return None
-        if session.phase == rules.Phase.CHOOSING and action == rules.Action.NEXT:
-            # Its cards are what has been approved by now.
-            session.card_count = deal_texts(session=session, rng=_rng)
+        if session.phase == rules.Phase.CHOOSING and action == rules.Action.NEXT and deal_texts(session=session, rng=_rng):
+            # Its cards are what had been approved by now.
+            session = _sessions().get(pk=session_id)
         before = session.state
         after = rules.apply(before, rules.Action(action), session.chosen, now)
         if after is None or not _move(session, after, now):
