@@ -57,7 +57,13 @@ def student_frames(*, session: ClassSession, tokens: Sequence[str] | None = None
     if stage.state.phase == rules.Phase.CARD:
         # What was wrong with the last card's answer is over.
         shared += render_trouble("")
-    return Frames(shared, render_places(stage, lines, tokens), _clock_of(stage.state))
+    return Frames(shared, _render_places(stage, lines, tokens), _clock_of(stage.state))
+
+
+def own_parts(*, session: ClassSession, tokens: Sequence[str]) -> dict[str, str]:
+    """Return the `personal` of student_frames alone, for a few seats."""
+    stage = read_stage(session)
+    return _render_places(stage, _lines_shown(stage), tokens)
 
 
 def host_frames(*, session: ClassSession) -> Frames:
@@ -86,7 +92,7 @@ def render_trouble(code: str) -> SafeString:
     return render_to_string("classroom/parts/trouble.html", {"code": code, "sentence": TROUBLES[code] if code else ""})
 
 
-def render_places(stage: Stage, lines: Sequence[Line], tokens: Sequence[str] | None = None) -> dict[str, str]:
+def _render_places(stage: Stage, lines: Sequence[Line], tokens: Sequence[str] | None) -> dict[str, str]:
     """Return each student's own part by token: a template's pass for each kind of part, not for each student."""
     ranked = {line.token: line for line in lines}
     shapes: dict[tuple[Any, ...], str] = {}

@@ -8,7 +8,7 @@ from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
 from django.db import DatabaseError
 
 from game.live.hub import Close, current_hub
-from game.live.topics import AnyTopic, Refused, SeatedTopic, TalkingTopic, find_topic
+from game.live.topics import AnyTopic, Dismissed, Refused, RoomClosed, SeatedTopic, TalkingTopic, find_topic
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +87,10 @@ class LiveConsumer:
             reply = await self.talks.receive(self.key, self.who, text)
         except Refused as refusal:
             await self._refuse(self.talks, refusal.code)
+        except Dismissed:
+            await self.cut_off(Close.REFUSED)
+        except RoomClosed:
+            await self.cut_off(Close.NOT_FOUND)
         else:
             await current_hub().reply(self.talks, self.key, self.who, reply)
 

@@ -18,6 +18,10 @@ class Refused(Exception):
         self.code = code
 
 
+class Dismissed(Exception):
+    """Who sent a frame may not watch any longer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frames:
     """A room at a moment, as HTML: who sits there is sent `shared`, `personal[who]` and `fresh()` as one frame.
@@ -68,7 +72,7 @@ class TalkingTopic(SeatedTopic, Protocol):
     """A kind of room whose clients may send frames."""
 
     async def receive(self, key: str, who: str, text: str) -> Reply:
-        """Do what a frame asks; raises Refused."""
+        """Do what a frame asks; raises Refused, Dismissed, RoomClosed."""
 
     def explain(self, code: str) -> str:
         """Return the HTML that tells a client of a refusal: one of receive's, or bad-frame, too-big, too-many."""
