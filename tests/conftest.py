@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from functools import cache
@@ -36,6 +37,8 @@ os.environ.update(
 )
 # Models of a few thousand parameters: threads that wait for each other, on cores that other processes use, take many times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What runs in a shell's background ignores Ctrl-C, and so would all that it starts; some tests interrupt what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 django.setup()
 
 

@@ -182,6 +182,9 @@ def test_a_hundred_thousand_pending_take_no_longer_than_a_thousand() -> None:
     ada = get_author(kind=Kind.HUMAN, platform="twitter", handle="ada")
     pending = Tweet.objects.filter(category=owls, status=Status.PENDING)
     counts = []
+    # Its own look at the table keeps what is vacuumed here from being cleared away.
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE pool_tweet SET (autovacuum_enabled = off)")
     steps = (
         _MANY.format(category=owls.pk, author=ada.pk, first=1, last=1_000),
         _MANY.format(category=owls.pk, author=ada.pk, first=1_001, last=100_000),
@@ -193,6 +196,8 @@ def test_a_hundred_thousand_pending_take_no_longer_than_a_thousand() -> None:
             cursor.execute(step)
             cursor.execute("VACUUM ANALYZE pool_tweet, moderation_review")
         counts.append(pages_read(pending, "ann"))
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE pool_tweet RESET (autovacuum_enabled)")
     few, many, after_her_looks, with_bobs = counts
     assert many <= 1.3 * few
     assert after_her_looks <= 1.3 * few
