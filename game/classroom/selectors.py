@@ -24,6 +24,7 @@ class Stage:
     answered: int
     said_human: int
     said_machine: int
+    written: int  # texts by students, while they are written and chosen
 
     @property
     def shown(self) -> dict[str, Any]:
@@ -73,15 +74,24 @@ def read_stage(session: ClassSession) -> Stage:
         card = session.cards.select_related(*related).get(position=session.position)
     said = _count_verdicts(card) if card else {}
     human, machine = (said.get(kind.value, 0) for kind in (Kind.HUMAN, Kind.MACHINE))
+    seats, answered = session.seats.filter(kicked_at=None).count(), human + machine
+    if card and card.text_id and session.phase == rules.Phase.CARD:
+        # Whoever wrote a text does not answer it: that all but one have answered would tell the last one that a machine wrote it.
+        answered = min(answered, max(0, seats - 2))
     return Stage(
         session=session,
         state=session.state,
-        seats=session.seats.filter(kicked_at=None).count(),
+        seats=seats,
         card=card,
-        answered=human + machine,
+        answered=answered,
         said_human=human,
         said_machine=machine,
+        written=_count_written(session) if session.phase in (rules.Phase.WRITING, rules.Phase.CHOOSING) else 0,
     )
+
+
+def _count_written(session: ClassSession) -> int:
+    return session.texts.filter(seat__isnull=False, seat__kicked_at=None).count()
 
 
 def _count_verdicts(card: ClassCard) -> dict[str, int]:
