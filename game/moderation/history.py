@@ -1,13 +1,13 @@
 """What was done: to one tweet, and by everybody."""
 
-import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
 from django.db.models import Q, QuerySet
 
+from game.downloads import csv_lines
 from game.moderation.models import Review, Takedown, TweetReport
 from game.moderation.search import BadFilter, read_days
 from game.play.models import Card, Tally
@@ -24,8 +24,6 @@ WHAT = {
     CATEGORIES: "Categories",
     TAKEDOWNS: "Takedowns",
 }
-# A spreadsheet takes what begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +76,7 @@ class Line:
         """Return what a spreadsheet gets, in the order of COLUMNS; nothing in it is taken for a formula."""
         values = (self.at.astimezone(UTC).isoformat(timespec="seconds"), self.who, self.what, self.on, self.category)
         rest = (self.before, self.after, self.reason, self.bulk or "", self.undoes or "")
-        return [quote(str(value)) for value in (*values, *rest)]
-
-
-def quote(cell: str) -> str:
-    """Return a cell that no spreadsheet computes."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+        return [str(value) for value in (*values, *rest)]
 
 
 def _of_event(event: ModerationEvent) -> Line:
@@ -150,23 +143,11 @@ def read_log(query: Query, *, below: int | None = None, count: int = PAGE) -> li
 
 def write_csv(query: Query) -> Iterator[str]:
     """Yield the log as CSV, some lines at a time; what it asks of the database does not grow with the log."""
-    yield _to_csv([list(COLUMNS)])
+    yield csv_lines([list(COLUMNS)])
     below = None
     while lines := read_log(query, below=below, count=CHUNK):
-        yield _to_csv(line.cells() for line in lines)
+        yield csv_lines(line.cells() for line in lines)
         below = lines[-1].pk
-
-
-class _Line:
-    """What csv writes to: it hands back each line."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def _to_csv(rows: Iterable[list[str]]) -> str:
-    writer = csv.writer(_Line())
-    return "".join(writer.writerow(row) for row in rows)
 
 
 @dataclass(frozen=True, slots=True)

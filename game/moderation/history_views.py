@@ -1,14 +1,12 @@
 """Pages of what was done, to one tweet and by everybody: moderators may look."""
 
-from collections.abc import AsyncIterator
-
-from asgiref.sync import sync_to_async
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
+from game.downloads import stream_csv
 from game.guards import number_in, only_post, signed_in
 from game.limits import limited
 from game.moderation.history import PAGE, WHAT, Query, read_history, read_log, write_csv
@@ -49,17 +47,7 @@ def export_log(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         query = Query.parse(request.GET.dict())
     except BadFilter as error:
         return HttpResponseBadRequest(str(error), content_type="text/plain; charset=utf-8")
-    return StreamingHttpResponse(
-        _stream(query), content_type="text/csv; charset=utf-8", headers={"Content-Disposition": 'attachment; filename="log.csv"'}
-    )
-
-
-async def _stream(query: Query) -> AsyncIterator[str]:
-    # The servers are asynchronous, and would collect all of a plain iterator first.
-    chunks = write_csv(query)
-    following = sync_to_async(lambda: next(chunks, None))
-    while (chunk := await following()) is not None:
-        yield chunk
+    return stream_csv(write_csv(query), name="log.csv")
 
 
 def _find(named: str) -> Tweet:

@@ -12,7 +12,7 @@ from django.test import AsyncClient, Client
 
 from game.accounts.services import create_guest
 from game.moderation.categories import change_category
-from game.moderation.history import COLUMNS, Query, quote, read_history, read_log, write_csv
+from game.moderation.history import COLUMNS, Query, read_history, read_log, write_csv
 from game.moderation.models import TweetReport
 from game.moderation.search import BadFilter
 from game.moderation.takedowns import take_down
@@ -135,7 +135,6 @@ def test_no_cell_of_the_csv_is_a_formula(written: list[Tweet]) -> None:
     rows = list(csv.reader(io.StringIO("".join(write_csv(Query())))))
     assert rows[0] == list(COLUMNS)
     assert [row[7] for row in rows[1:]] == ["no flag", "'=1+1 is two", ""]
-    assert [quote(cell) for cell in ("+1", "-1", "@a", "\tx", "a=b", "")] == ["'+1", "'-1", "'@a", "'\tx", "a=b", ""]
 
 
 @pytest.mark.django_db(transaction=True)
