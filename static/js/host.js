@@ -1,0 +1,86 @@
+// The teacher's pages, projector and phone. Frames come by htmx's websocket extension, the same for both. Here: what did not change stays,
+// focus comes back, news is told, a text that is too long is made to fit; and when nothing comes, the page asks.
+const host = document.querySelector("[data-host]");
+const live = document.getElementById("live");
+const told = document.getElementById("told");
+const part = (id) => document.getElementById(id);
+
+// The class moves on a second after its time is up (rules.GRACE): a frame that is not there two seconds later is asked for.
+const OVERDUE = 3_000;
+const AGAIN = 2_000;
+// Of a page that was asleep the connection may only seem to be one.
+const GONE = [4403, 4404];
+const BY_ITSELF = [1006, 1011, 1012, 1013];
+const SMALLEST = 0.4;
+let focused = "";
+let waiting;
+
+const ask = () => htmx.trigger("#ask", "ask");
+
+function tell() {
+  const news = host.querySelector("#stage [data-tell]")?.textContent.replace(/\s+/g, " ").trim() ?? "";
+  if (told.textContent !== news) told.textContent = news;
+}
+
+// The step of its type hangs on the length of a text; for one of many lines that is not enough.
+function fit() {
+  const tweet = host.querySelector(".big .tweet");
+  host.style.removeProperty("--shrink");
+  if (!tweet) return;
+  for (let shrink = 1; shrink > SMALLEST && tweet.scrollHeight > tweet.clientHeight; shrink -= 0.04) host.style.setProperty("--shrink", shrink - 0.04);
+}
+
+addEventListener("htmx:oobBeforeSwap", (event) => {
+  const { target, fragment } = event.detail;
+  clearTimeout(waiting);
+  for (const fold of target.querySelectorAll("details[open]")) fragment.getElementById?.(fold.id)?.setAttribute("open", "");
+  if (target.isEqualNode(fragment.firstElementChild)) event.preventDefault();
+});
+addEventListener("htmx:wsBeforeMessage", () => { focused = document.activeElement?.id; });
+function settle() {
+  if (focused && document.activeElement === document.body) part(focused)?.focus({ preventScroll: true });
+  fit();
+  tell();
+}
+addEventListener("htmx:wsAfterMessage", settle);
+addEventListener("htmx:afterRequest", settle);
+addEventListener("resize", fit);
+
+// Whoever has answered the question is done with it.
+addEventListener("click", (event) => { if (event.target.closest("[data-ends]")) part("ending").hidePopover(); });
+
+addEventListener("clock:out", () => {
+  clearTimeout(waiting);
+  waiting = setTimeout(function overdue() {
+    ask();
+    waiting = setTimeout(overdue, AGAIN);
+  }, OVERDUE);
+});
+const wake = () => { if (!document.hidden) ask(); };
+addEventListener("online", wake);
+document.addEventListener("visibilitychange", wake);
+
+addEventListener("htmx:wsOpen", () => { live.textContent = ""; });
+addEventListener("htmx:wsClose", ({ detail: { event, socketWrapper } }) => {
+  const isGone = GONE.includes(event.code);
+  live.textContent = isGone ? live.dataset.lost : live.dataset.off;
+  if (!isGone && !BY_ITSELF.includes(event.code)) setTimeout(() => socketWrapper.reconnect(), AGAIN);
+});
+addEventListener("htmx:sendError", () => { live.textContent = live.dataset.off; });
+
+// The long keys, which a clicker has, too. A button that has the focus is pressed by Space itself.
+addEventListener("keydown", (event) => {
+  if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || ![" ", "PageDown"].includes(event.key)) return;
+  if (!document.querySelector("[data-keys-switch]").checked || document.querySelector(":popover-open")) return;
+  if (event.target.closest("button, a, input, textarea, select, summary")) return;
+  event.preventDefault();
+  part("next")?.click();
+});
+
+const screen = document.querySelector("[data-full-screen]");
+if (screen && document.fullscreenEnabled) {
+  screen.hidden = false;
+  screen.addEventListener("click", () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()));
+}
+
+fit();
