@@ -15,7 +15,7 @@ from game.classroom.models import ClassCard, ClassSession, Seat
 from game.classroom.rules import Action
 from game.classroom.seats import join_class
 from game.classroom.services import act, create_session
-from game.pool.models import Category
+from game.pool.models import Category, Tweet
 
 CARD_TIME = timedelta(seconds=20)
 
@@ -55,6 +55,12 @@ def press(session: ClassSession, *actions: str, now: datetime) -> ClassSession:
 def on_table(session: ClassSession) -> ClassCard:
     """Return the card on the table."""
     return session.cards.get(position=session.position)
+
+
+def withdraw(card: ClassCard, status: str = "withdrawn") -> None:
+    """Have the tweet of a card leave the game."""
+    assert card.tweet_id
+    Tweet.objects.filter(pk=card.tweet_id).update(status=status)
 
 
 def say(session: ClassSession, *said: tuple[Seat, str], now: datetime, card: ClassCard | None = None) -> list[Outcome]:

@@ -16,7 +16,7 @@ from game.classroom.selectors import find_session
 from game.classroom.services import act, kick, move_on_if_due, move_on_what_is_due
 from game.play.drawing import NotEnoughTweets
 from game.pool.models import Category, Tweet
-from tests.game.classroom.classes import CARD_TIME, at_once, hold_class, on_table, press, say, seat
+from tests.game.classroom.classes import CARD_TIME, at_once, hold_class, on_table, press, say, seat, withdraw
 
 SECOND = timedelta(seconds=1)
 
@@ -207,7 +207,7 @@ def test_skipping_the_last_card_ends_the_class(category: Category, now: datetime
 def test_a_tweet_withdrawn_before_it_is_shown_is_replaced_by_another(category: Category, now: datetime) -> None:
     session = hold_class([category], now=now)
     before = session.cards.get(position=1)
-    Tweet.objects.filter(pk=before.tweet_id).update(status="withdrawn")
+    withdraw(before)
     session = press(session, "start", now=now)
     after = on_table(session)
     assert (after.pk, session.position, after.withdrawn) == (before.pk, 1, False)
@@ -217,7 +217,7 @@ def test_a_tweet_withdrawn_before_it_is_shown_is_replaced_by_another(category: C
 
 def test_a_card_for_which_there_is_no_other_tweet_is_passed_over(category: Category, now: datetime) -> None:
     session = hold_class([category], now=now)
-    Tweet.objects.exclude(pk=session.cards.get(position=3).tweet_id).update(status="withdrawn")
+    Tweet.objects.exclude(pk__in=session.cards.filter(position=3).values("tweet")).update(status="withdrawn")
     session = press(session, "start", now=now)
     assert (session.phase, session.position, again(session).state) == ("card", 3, session.state)
     assert list(session.cards.values_list("skipped", flat=True)) == [True, True, False, False]
