@@ -78,9 +78,11 @@ class Student(Page):
                 await asyncio.sleep(pause)
                 if cut_after is not None:
                     asyncio.get_running_loop().call_later(cut_after, self.cut)
-                    cut_after = None
                 with suppress(OSError):
                     await self.join()
+                if cut_after is not None:
+                    await asyncio.sleep(cut_after)
+                    cut_after = None
 
     def is_watching(self) -> bool:
         """Say whether the page is connected, and knows the state."""
@@ -226,7 +228,7 @@ class Room:
 
     async def act(self, action: str) -> float:
         """Press one of the host's buttons, and return when; it does nothing where the class has moved on already."""
-        return await asyncio.to_thread(self._post, {"action": action, "version": str(self.version)})
+        return await asyncio.to_thread(self._post, {"action": action, "version": str(self.version), "view": "host"})
 
     def _post(self, fields: dict[str, str]) -> float:
         self.teacher.connection.close()  # the server gives up one that is idle for five seconds
