@@ -21,6 +21,16 @@ def is_going_on(session: ClassSession) -> bool:
     return session.is_in_step and session.phase not in (rules.Phase.LOBBY, rules.Phase.PODIUM)
 
 
+def count_contents(session: ClassSession) -> dict[str, int]:
+    """Count what goes with a class."""
+    return {
+        "students": session.seats.count(),
+        "answers": Answer.objects.filter(card__session=session).count(),
+        "texts": session.texts.exclude(seat=None).count(),
+        "cards": session.cards.count(),
+    }
+
+
 def delete_session(*, session: ClassSession) -> None:
     """Delete a class with all that its students did, and tell those who look at it; tweets stay in the pool."""
     with transaction.atomic():

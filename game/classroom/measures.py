@@ -52,6 +52,11 @@ class Counts:
         return self.machine_as_machine + self.human_as_human
 
     @property
+    def wrong(self) -> int:
+        """Return how many took a person for a bot, or a bot for a person."""
+        return self.machine_as_human + self.human_as_machine
+
+    @property
     def answered(self) -> int:
         """Return how many answers there were."""
         return self.machine + self.human
@@ -82,6 +87,11 @@ class Detection:
     criterion: float
     criterion_low: float
     criterion_high: float
+
+    @property
+    def margin(self) -> float:
+        """Return how far the interval of d' reaches to either side."""
+        return self.high - self.d_prime
 
 
 def share(part: int, whole: int) -> Share | None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from django.db import connection
 
 from game.classroom import rules
-from game.classroom.measures import Counts, Detection, Share, detection, headline, share
+from game.classroom.measures import Counts, Detection, Share, detection, headline, say_lean, share
 from game.classroom.models import ClassCard, ClassSession, Seat
 from game.pool.models import Kind
 
@@ -62,6 +62,7 @@ class StudentRow:
 class CardRow:
     """How a card did. One that was left out has no counts."""
 
+    pk: int
     position: int
     text: str
     withdrawn: bool
@@ -77,11 +78,6 @@ class CardRow:
         """Return the share of right answers among those given."""
         return share(self.counts.right, self.counts.answered)
 
-    @property
-    def fooled(self) -> int:
-        """Return how many took it for the other."""
-        return self.counts.answered - self.counts.right
-
 
 @dataclass(frozen=True, slots=True)
 class WriterRow:
@@ -94,7 +90,7 @@ class WriterRow:
     @property
     def taken_for_other(self) -> Share | None:
         """Return how often a person was taken for a bot, or a bot for a person."""
-        return share(self.counts.answered - self.counts.right, self.counts.answered)
+        return share(self.counts.wrong, self.counts.answered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +119,11 @@ class Results:
     def headline(self) -> str:
         """Return one sentence on how the class did."""
         return headline(self.total.counts)
+
+    @property
+    def lean(self) -> str:
+        """Return one sentence on what the class would rather say; nothing where that can't be said."""
+        return say_lean(self.detection) if self.detection else ""
 
     @property
     def missing(self) -> int:
@@ -242,6 +243,7 @@ def _card_row(card: ClassCard, tally: Tally | None, seats: Collection[int]) -> C
     counts = tally.counts if tally else Counts()
     own = card.text is not None and card.text.seat_id in seats
     return CardRow(
+        pk=card.pk,
         position=card.position,
         text=card.body,
         withdrawn=card.withdrawn,

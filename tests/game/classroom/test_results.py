@@ -58,7 +58,7 @@ def test_a_student_has_rank_points_counts_what_is_missing_and_a_median_time(sess
 def test_cards_begin_with_what_fooled_most_and_the_skipped_one_counts_for_nobody(session: ClassSession, category: Category) -> None:
     cards = held(session, category)
     found = read_results(session)
-    assert [(row.position, row.counts, row.missing, row.fooled) for row in found.cards] == [
+    assert [(row.position, row.counts, row.missing, row.counts.wrong) for row in found.cards] == [
         (2, Counts(1, 1, 0, 0), 1, 1),
         (4, Counts(1, 1, 0, 0), 1, 1),
         (1, Counts(0, 0, 1, 2), 0, 1),
