@@ -17,6 +17,7 @@ from game.classroom.forms import NewClassForm, choices_like
 from game.classroom.frames import host_frames, presenter_frames
 from game.classroom.host_selectors import find_own_session, list_sessions
 from game.classroom.models import ClassSession
+from game.classroom.pace_views import render_watch
 from game.classroom.selectors import read_places
 from game.guards import number_in, only_post, only_with, signed_in
 from game.limits import limited
@@ -99,7 +100,9 @@ def qr(request: HttpRequest, code: str) -> HttpResponse:
     route = "classroom:presenter" if request.GET.get("to") == "presenter" else "classroom:join"
     drawn = segno.make(request.build_absolute_uri(reverse(route, args=[code])), error="m", micro=False)
     # Its own light ground: phones don't read one that is light on dark.
-    return HttpResponse(drawn.svg_inline(light="white", omitsize=True, svgns=True), content_type="image/svg+xml")
+    response = HttpResponse(content_type="image/svg+xml")
+    drawn.save(response, kind="svg", light="white", omitsize=True, xmldecl=False)
+    return response
 
 
 # The time runs out by itself.
@@ -118,6 +121,8 @@ def _draw(request: HttpRequest, view: str, code: str) -> HttpResponse:
     session = _find(request, code)
     if code != session.code:
         return redirect(f"classroom:{view}", session.code)
+    if not session.is_in_step:
+        return render_watch(request, session)
     session = services.move_on_if_due(session=session, now=timezone.now())
     frames = _FRAMES[view](session=session)
     join = request.build_absolute_uri(reverse("classroom:join"))

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from game.classroom import rules
-from game.classroom.answers import GivenAnswer, store_answers
+from game.classroom.answers import Code
 from game.classroom.models import Answer, ClassCard, ClassSession, Seat
 from game.pool.models import Status
 
@@ -55,16 +55,40 @@ def show_card(*, seat_id: int, now: datetime) -> Place:
     return Place(card, answered + 1, answered + left)
 
 
-def answer_card(*, seat: Seat, token: str, verdict: str, now: datetime) -> str:
+# As for answers to what all see at once: it closes, or somebody is sent out, before what is checked under this lock or after it.
+_LOCK = """
+    SELECT session.* FROM classroom_classsession session JOIN classroom_seat seat ON seat.session_id = session.id
+     WHERE seat.id = %s FOR SHARE OF session
+"""
+
+
+@transaction.atomic
+def answer_card(*, seat_id: int, token: str, verdict: str, now: datetime) -> str:
     """Store a seat's verdict on the card on its table, and return what became of it: a game.classroom.answers.Code, or GONE.
 
     A card that has an answer of this seat keeps it.
     """
-    unseen = ClassCard.objects.filter(session=seat.session_id, token=token).exclude(tweet__status=Status.APPROVED)
-    if unseen.exclude(answers__seat=seat).exists():
+    session = next(iter(ClassSession.objects.raw(_LOCK, [seat_id])), None)
+    # Two devices of one seat come one after the other.
+    seat = Seat.objects.select_for_update().filter(pk=seat_id, kicked_at=None).first()
+    if session is None or seat is None:
+        return Code.NO_SEAT
+    card = session.cards.select_related("tweet__author").filter(token=token).first()
+    if card is None:
+        return Code.WRONG_CARD
+    if card.answers.filter(seat=seat).exists():
+        return Code.KNOWN
+    if session.phase != rules.Phase.LOBBY or rules.is_due(session.state, now):
+        return Code.LATE
+    if card.skipped or card.withdrawn:
         return GONE
-    given = GivenAnswer(seat_token=seat.token, card_token=token, verdict=verdict, at=now)
-    return store_answers(session_id=seat.session_id, answers=[given])[0].code
+    if card.position != seat.shown_position or seat.shown_at is None:
+        return Code.WRONG_CARD
+    elapsed, right = now - seat.shown_at, card.kind == verdict
+    # Speed is for those who begin together.
+    points = rules.points(right=right, elapsed=None, given=None, speed=False)
+    Answer.objects.create(card=card, seat=seat, verdict=verdict, right=right, elapsed=elapsed, points=points, at=now)
+    return Code.KEPT
 
 
 def put_off(*, session: ClassSession, by: timedelta, now: datetime) -> bool:

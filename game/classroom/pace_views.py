@@ -61,7 +61,7 @@ def answer(request: HttpRequest, code: str, token: str) -> HttpResponse:
     seat = _find_own_seat(request, code.upper())
     if seat is None or seat.session.is_in_step:
         raise Http404("No such seat of yours.")
-    became = pace.answer_card(seat=seat, token=token, verdict=verdict, now=timezone.now())
+    became = pace.answer_card(seat_id=seat.pk, token=token, verdict=verdict, now=timezone.now())
     found = pace_selectors.find_answer(seat, token)
     if found is None:
         return _go_on(request, seat, became)
