@@ -22,7 +22,7 @@ from game.pool.models import Category, Kind
 from generation.duel.models import Column, Completion, Prompt
 from generation.duel.services import ask, send_to_pool
 from generation.models import ModelVersion
-from tests.game.classroom.classes import at_once, on_table, press, say, seat
+from tests.game.classroom.classes import CARD_TIME, at_once, on_table, press, say, seat
 from tests.game.classroom.writers import (
     PROMPT,
     STUDENTS,
@@ -343,12 +343,12 @@ def test_the_approved_texts_become_the_cards_in_random_order(session: ClassSessi
     approve_all(session)
     decide_text(session=session, key=rejected.key, status="rejected")
     session = press(session, "next", now=now)
-    cards = list(session.cards.select_related("text"))
-    assert session.state == rules.State(rules.Phase.CARD, 1, len(cards), 3, given=session.card_time, deadline=now + session.card_time)
-    assert [card.position for card in cards] == list(range(1, len(cards) + 1))
-    assert {card.text.seat for card in cards} == {None, seats[1], seats[2]}
-    assert len({card.text_id for card in cards}) == len(cards)
-    assert all(card.text.status == "approved" for card in cards)
+    texts = [card.text for card in session.cards.select_related("text__seat") if card.text]
+    assert session.state == rules.State(rules.Phase.CARD, 1, len(texts), 3, given=CARD_TIME, deadline=now + CARD_TIME)
+    assert [card.position for card in session.cards.all()] == list(range(1, len(texts) + 1))
+    assert {text.seat for text in texts} == {None, seats[1], seats[2]}
+    assert len({text.pk for text in texts}) == len(texts)
+    assert {text.status for text in texts} == {"approved"}
 
 
 def test_the_order_of_the_cards_is_a_new_one_each_time(session: ClassSession, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -407,12 +407,18 @@ def reach_card_of(session: ClassSession, kind: str, *, now: datetime) -> ClassSe
     return session
 
 
+def writer_on_table(session: ClassSession) -> int | None:
+    text = on_table(session).text
+    assert text
+    return text.seat_id
+
+
 def test_who_wrote_a_text_does_not_answer_it_and_the_others_end_its_card(
     session: ClassSession, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session, seats = reach_desk(session, monkeypatch, now=now)
     session = reach_card_of(session, Kind.HUMAN, now=now)
-    writer = on_table(session).text.seat
+    (writer,) = (one for one in seats if one.pk == writer_on_table(session))
     others = [one for one in seats if one != writer]
     outcomes = say(session, (writer, "human"), (others[0], "machine"), now=now)
     assert [outcome.code for outcome in outcomes] == ["not-yours", "kept"]
@@ -444,7 +450,7 @@ def test_no_count_tells_the_last_one_whose_the_text_is(session: ClassSession, no
     for kind in (Kind.HUMAN, Kind.MACHINE):
         held, seats = reach_desk(hold_writing(session.categories.get(), now=now), monkeypatch, now=now, students=5)
         held = reach_card_of(held, kind, now=now)
-        may = [one for one in seats if one != on_table(held).text.seat]
+        may = [one for one in seats if one.pk != writer_on_table(held)]
         counts = []
         for one in may[:-1]:
             say(held, (one, "human"), now=now)
