@@ -13,18 +13,21 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from game.accounts.roles import ADMINISTRATOR, MODERATOR, PLAYER, ROLES, TEACHER
 from tests.test_docs import rows
 
-EVERYBODY, SIGNED_IN, MODERATORS = "everybody", "whoever is signed in", "moderators"
+EVERYBODY, SIGNED_IN, MODERATORS, TEACHERS = "everybody", "whoever is signed in", "moderators", "teachers"
 ALLOWED = {
     EVERYBODY: {"anonymous", PLAYER, TEACHER, MODERATOR, ADMINISTRATOR},
     SIGNED_IN: {PLAYER, TEACHER, MODERATOR, ADMINISTRATOR},
     MODERATORS: {MODERATOR, ADMINISTRATOR},
+    TEACHERS: {TEACHER, ADMINISTRATOR},
 }
-# Routes of cards and rounds ask besides whose they are: tests of play and of reports do.
+# Routes of cards, rounds, seats and classes ask besides whose they are: tests of play, of reports and of classes do.
 WHO_MAY = {
     EVERYBODY: """
         home play:round play:guess play:result play:leaderboard play:leaderboard-category report:card
         accounts:sign-in accounts:sign-up accounts:sign-out
         duel:front duel:suggest duel:completion duel:report duel:send duel:prompt
+        classroom:write
+        classroom:new-challenge classroom:pace-answer classroom:pace-begin
         healthz readyz /favicon.ico /admin/login/
     """,
     SIGNED_IN: "accounts:account accounts:password",
@@ -38,10 +41,14 @@ WHO_MAY = {
         generation:index generation:filters generation:try-again generation:clear
         duel:moderate
     """,
+    TEACHERS: """
+        classroom:texts
+        classroom:pace-extend
+    """,
 }
 TABLE = {name: who for who, names in WHO_MAY.items() for name in names.split()}
 # What stands for each part of an address; none of it is there.
-VALUES = {"token": "a" * 22, "slug": "owls", "name": "bluesky", "tweet": "999999", "number": "BB-2020-000001"}
+VALUES = {"token": "a" * 22, "slug": "owls", "name": "bluesky", "tweet": "999999", "number": "BB-2020-000001", "code": "BCDFGH"}
 
 
 def walk(patterns: list[URLPattern | URLResolver], prefix: str = "/", space: str = "") -> Iterator[tuple[str, str]]:
