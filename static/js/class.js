@@ -154,13 +154,11 @@ async function ask(url, options) {
   if (wasDown && !isDown) connect();
 }
 
+// As the extension does with what a websocket brings.
 function show(html) {
-  const frame = Object.assign(document.createElement("template"), { innerHTML: html }).content;
-  for (const next of [...frame.children]) {
-    if (next.id === "stage" && isShown(next)) continue;
-    part(next.id)?.replaceWith(next);
-    htmx.process(next);
-  }
+  const frame = Object.assign(document.createElement("template"), { innerHTML: html });
+  for (const next of frame.content.children) next.setAttribute("hx-swap-oob", "true");
+  htmx.swap(seat, frame.innerHTML, { swapStyle: "none" });
   settle();
 }
 
