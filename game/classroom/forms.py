@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from game.classroom import rules
+from game.classroom.challenge import KEEP_DAYS
 from game.classroom.models import ClassSession
 from game.play.selectors import playable_categories
 from game.pool.models import Category
@@ -17,18 +18,19 @@ from generation.duel.rules import BadPrompt, clean_prompt
 FEWEST, MOST = 3, 50
 LONGEST_HOMEWORK = timedelta(days=366)
 _Mode, _Show = ClassSession.Mode, rules.Show
-_MODES = ((_Mode.LIVE, "Live"), (_Mode.WRITE, "Write your own"), (_Mode.HOMEWORK, "Homework"))
+_MODES = ((_Mode.LIVE, "Live"), (_Mode.WRITE, "Write your own"), (_Mode.HOMEWORK, "Homework"), (_Mode.CHALLENGE, "Challenge"))
 _ABOUT = {
     _Mode.LIVE: "All at once, from the projector.",
     _Mode.WRITE: "The class writes, the bot writes, and all guess.",
     _Mode.HOMEWORK: "The same cards for all, each at their own pace.",
+    _Mode.CHALLENGE: "A link: whoever opens it plays the same cards.",
 }
 _SECONDS = ((0, "No limit"), *((seconds, f"{seconds} seconds") for seconds in (10, 20, 30, 45, 60, 90)))
 _MINUTES = tuple((minutes, f"{minutes} minutes") for minutes in (2, 3, 5, 8, 10, 15))
 _SHOWS = ((_Show.EACH, "After each card"), (_Show.END, "At the end"), (_Show.NEVER, "Never"))
 # Which fields a mode asks for, besides those that all do; the page's style sheet hides the others.
 ONLY_OF = {
-    "categories": {_Mode.LIVE, _Mode.HOMEWORK},
+    "categories": {_Mode.LIVE, _Mode.HOMEWORK, _Mode.CHALLENGE},
     "voice": {_Mode.WRITE},
     "prompt": {_Mode.WRITE},
     "writing_time": {_Mode.WRITE},
@@ -187,6 +189,7 @@ class NewClassForm(forms.Form):
         """Return what game.classroom.services.create_session takes of a form that is valid."""
         said = self.cleaned_data
         writes = said["mode"] == _Mode.WRITE
+        own_pace = said["mode"] in (_Mode.HOMEWORK, _Mode.CHALLENGE)
         seconds, minutes = said["card_time"], said["writing_time"]
         return {
             "mode": said["mode"],
@@ -197,9 +200,9 @@ class NewClassForm(forms.Form):
             "speed_points": bool(seconds and said["speed_points"]),
             "show": said["show"],
             # At one's own pace nobody is late before it closes.
-            "late_join": said["mode"] == _Mode.HOMEWORK or said["late_join"],
+            "late_join": own_pace or said["late_join"],
             "typed_names": said["typed_names"],
-            "keep_days": said["keep_days"],
+            "keep_days": min(said["keep_days"], KEEP_DAYS) if said["mode"] == _Mode.CHALLENGE else said["keep_days"],
             "deadline": said["deadline"],
             "writing_time": timedelta(minutes=minutes) if writes else None,
             "prompt": said["prompt"] or "",
