@@ -69,8 +69,7 @@ def store_answers(*, session_id: int, answers: Sequence[GivenAnswer]) -> list[Ou
     if any(outcome.code == Code.KEPT for outcome in outcomes):
         announce_class(code=session.code, audiences=TEACHER)
         move_on_if_answered(session_id=session_id, now=now)
-    elif rules.is_due(session.state, now):
-        move_on_if_due(session=session, now=now)
+    move_on_if_due(session=session, now=now)
     return outcomes
 
 
