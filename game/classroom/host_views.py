@@ -73,12 +73,12 @@ def presenter(request: HttpRequest, code: str) -> HttpResponse:
 @only_post
 @limited("RATE_CLASS")
 def act(request: HttpRequest, code: str) -> HttpResponse:
-    """Do `action` to a class that is still at `version`; either way show it as it is now: its teacher may."""
+    """Do `action` to a class that is still at `version`: its teacher may."""
     session = _find(request, code)
     action, version = request.POST.get("action", ""), number_in(request.POST.get("version", ""))
     if action in _ACTIONS and version is not None:
         services.act(session_id=session.pk, action=rules.Action(action), version=version, now=timezone.now())
-    return _show_again(request, session)
+    return _show_again(request, session.code)
 
 
 @for_teachers
@@ -90,7 +90,7 @@ def kick(request: HttpRequest, code: str) -> HttpResponse:
     number = number_in(request.POST.get("seat", ""))
     if seat := session.seats.filter(pk=number, kicked_at=None).first():
         services.kick(seat=seat, now=timezone.now())
-    return _show_again(request, session)
+    return _show_again(request, session.code)
 
 
 @require_safe
@@ -138,9 +138,8 @@ def _draw(request: HttpRequest, view: str, code: str) -> HttpResponse:
     return render(request, f"classroom/{view}/page.html", context)
 
 
-def _show_again(request: HttpRequest, session: ClassSession) -> HttpResponse:
-    """Answer a button with the page that it is on: whole, of which htmx takes the parts that change."""
-    view = "host" if request.POST.get("view") == "host" else "presenter"
+def _show_again(request: HttpRequest, code: str) -> HttpResponse:
+    """Answer a button: pages with scripts are sent what changed, or ask for it; others get the page again."""
     if request.htmx:  # type: ignore[attr-defined]
-        return _draw(request, view, session.code)
-    return redirect(f"classroom:{view}", session.code)
+        return HttpResponse(status=204)
+    return redirect("classroom:host" if request.POST.get("view") == "host" else "classroom:presenter", code)

@@ -8,12 +8,13 @@ const part = (id) => document.getElementById(id);
 // The class moves on a second after its time is up (rules.GRACE): a frame that is not there two seconds later is asked for.
 const OVERDUE = 3_000;
 const AGAIN = 2_000;
-// Of a page that was asleep the connection may only seem to be one.
+const UNSEEN = 1_000;
 const GONE = [4403, 4404];
 const BY_ITSELF = [1006, 1011, 1012, 1013];
 const SMALLEST = 0.4;
 let focused = "";
 let waiting;
+let unseen;
 
 const ask = () => htmx.trigger("#ask", "ask");
 
@@ -36,18 +37,29 @@ addEventListener("htmx:oobBeforeSwap", (event) => {
   for (const fold of target.querySelectorAll("details[open]")) fragment.getElementById?.(fold.id)?.setAttribute("open", "");
   if (target.isEqualNode(fragment.firstElementChild)) event.preventDefault();
 });
-addEventListener("htmx:wsBeforeMessage", () => { focused = document.activeElement?.id; });
+addEventListener("htmx:wsBeforeMessage", (event) => {
+  focused = document.activeElement?.id;
+  clearTimeout(unseen);
+  // Drawn before the answer to a question that the page has asked since.
+  const [, version] = /data-version="(\d+)"/.exec(event.detail.message) ?? [];
+  if (Number(version) < Number(part("stage").dataset.version)) event.preventDefault();
+});
 function settle() {
   if (focused && document.activeElement === document.body) part(focused)?.focus({ preventScroll: true });
   fit();
   tell();
 }
 addEventListener("htmx:wsAfterMessage", settle);
-addEventListener("htmx:afterRequest", settle);
+addEventListener("htmx:afterSettle", settle);
 addEventListener("resize", fit);
 
-// Whoever has answered the question is done with it.
-addEventListener("click", (event) => { if (event.target.closest("[data-ends]")) part("ending").hidePopover(); });
+// A button changes something, which comes as a frame; or it came late, or the connection is away.
+addEventListener("htmx:afterRequest", ({ target }) => {
+  if (target.id === "ask") return;
+  clearTimeout(unseen);
+  unseen = setTimeout(ask, UNSEEN);
+  part("ending").hidePopover();
+});
 
 addEventListener("clock:out", () => {
   clearTimeout(waiting);
@@ -56,6 +68,7 @@ addEventListener("clock:out", () => {
     waiting = setTimeout(overdue, AGAIN);
   }, OVERDUE);
 });
+// Of a page that was asleep the connection may only seem to be one.
 const wake = () => { if (!document.hidden) ask(); };
 addEventListener("online", wake);
 document.addEventListener("visibilitychange", wake);
