@@ -9,7 +9,7 @@ const { class: code, answerUrl, stateUrl } = seat.dataset;
 const store = `class:${code}`;
 
 // A connection that shows nothing for so long is none; so is an answer that is not shown to be stored.
-const PATIENCE = 8_000;
+const PATIENCE = 5_000;
 const AGAIN = 3_000;
 const POLL = 2_000;
 const ENOUGH = 2;
@@ -124,6 +124,7 @@ addEventListener("htmx:oobBeforeSwap", (event) => {
   if (target.id === "stage" && isShown(fragment.firstElementChild)) event.preventDefault();
 });
 addEventListener("htmx:wsAfterMessage", () => {
+  seat.dataset.live = "";
   clearTimeout(patience);
   clearTimeout(polling);
   failures = 0;
@@ -135,6 +136,7 @@ addEventListener("htmx:wsAfterMessage", () => {
 addEventListener("htmx:wsClose", ({ detail }) => {
   // One that was given up, or taken the place of, is not missed.
   if (detail.event.target !== socket) return;
+  delete seat.dataset.live;
   wrapper = detail.socketWrapper ?? wrapper;
   clearTimeout(patience);
   failures += 1;
@@ -157,6 +159,9 @@ async function ask(url, options) {
 // As the extension does with what a websocket brings.
 function show(html) {
   const frame = Object.assign(document.createElement("template"), { innerHTML: html });
+  // The answer to an earlier question may come later.
+  const { version } = frame.content.getElementById("stage").dataset;
+  if (Number(version) < Number(part("stage").dataset.version)) return;
   for (const next of frame.content.children) next.setAttribute("hx-swap-oob", "true");
   htmx.swap(seat, frame.innerHTML, { swapStyle: "none" });
   settle();
