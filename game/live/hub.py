@@ -73,8 +73,10 @@ class Room:
         listener = asyncio.create_task(self._listen())
         try:
             while True:
+                # Not wait_for: until Python 3.12 that forgets that it was cancelled when there are news in the same moment.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.changed.wait(), CATCH_UP_SECONDS)
+                    async with asyncio.timeout(CATCH_UP_SECONDS):
+                        await self.changed.wait()
                 self.changed.clear()
                 try:
                     await self.show()
@@ -88,11 +90,16 @@ class Room:
         layer = get_channel_layer()
         group = room_group(self.name, self.key)
         channel = ""
+        listening = asyncio.current_task()
+        assert listening
         try:
             while True:
                 try:
                     channel = channel or await layer.new_channel()
                     await layer.group_add(group, channel)
+                    if listening.cancelling():
+                        # redis-py forgot it, by wait_for.
+                        listening.cancel()
                     # Whatever happened before the group was joined is in the first rendering.
                     self.changed.set()
                     while True:
