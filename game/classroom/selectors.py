@@ -32,6 +32,11 @@ class Stage:
         assert self.card
         return shown_text(self.card.tweet) if self.card.tweet else {"text": self.card.body, "withdrawn": False}
 
+    @property
+    def follows_skipped(self) -> bool:
+        """Say whether the card before this one was left out."""
+        return self.session.cards.filter(position=self.state.position - 1, skipped=True).exists()
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -129,28 +134,26 @@ def read_verdicts(card: ClassCard) -> dict[str, str]:
 
 
 # Points for being taken for a bot belong to whoever wrote the text of the card. Of cards whose truth is not out yet nothing counts.
+# What counts is added up under the seats, not joined to them: of a class that began a moment ago PostgreSQL has no statistics, and
+# compares each of a thousand seats with each of a thousand answers.
 _STANDINGS = """
     WITH counted AS (
       SELECT c.id, c.text_id FROM classroom_classcard c
        WHERE c.session_id = %(session)s AND NOT c.skipped AND (%(shown)s IS NULL OR c.position <= %(shown)s)
-    ), own AS (
-      SELECT a.seat_id, sum(a.points) AS points, count(*) FILTER (WHERE a."right") AS "right", count(*) AS answered
-        FROM classroom_answer a JOIN counted c ON c.id = a.card_id
-       GROUP BY a.seat_id
-    ), fooled AS (
-      SELECT t.seat_id, count(*) * %(fooled)s AS points
+    ), parts (id, token, name, points, "right", answered) AS (
+      SELECT s.id, s.token, s.name, 0, 0, 0 FROM classroom_seat s WHERE s.session_id = %(session)s AND s.kicked_at IS NULL
+       UNION ALL
+      SELECT a.seat_id, NULL, NULL, a.points, a."right"::int, 1 FROM counted c JOIN classroom_answer a ON a.card_id = c.id
+       UNION ALL
+      SELECT t.seat_id, NULL, NULL, %(fooled)s, 0, 0
         FROM counted c JOIN classroom_classtext t ON t.id = c.text_id JOIN classroom_answer a ON a.card_id = c.id
         JOIN classroom_seat s ON s.id = a.seat_id
-       WHERE t.seat_id IS NOT NULL AND a.verdict = 'machine' AND s.kicked_at IS NULL
-       GROUP BY t.seat_id
+       WHERE c.text_id IS NOT NULL AND t.seat_id IS NOT NULL AND a.verdict = 'machine' AND s.kicked_at IS NULL
     )
-    SELECT id, token, name, rank() OVER (ORDER BY points DESC), points, "right", answered
-      FROM (
-        SELECT s.id, s.token, s.name, coalesce(own.points, 0) + coalesce(fooled.points, 0) AS points,
-               coalesce(own."right", 0) AS "right", coalesce(own.answered, 0) AS answered
-          FROM classroom_seat s LEFT JOIN own ON own.seat_id = s.id LEFT JOIN fooled ON fooled.seat_id = s.id
-         WHERE s.session_id = %(session)s AND s.kicked_at IS NULL
-      ) AS line
+    SELECT id, max(token), max(name) AS name, rank() OVER (ORDER BY sum(points) DESC), sum(points) AS points, sum("right"), sum(answered)
+      FROM parts
+     GROUP BY id
+    HAVING max(token) IS NOT NULL
      ORDER BY points DESC, name
 """
 
