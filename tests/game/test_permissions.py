@@ -28,6 +28,7 @@ WHO_MAY = {
         duel:front duel:suggest duel:completion duel:report duel:send duel:prompt
         classroom:write
         classroom:new-challenge classroom:pace-answer classroom:pace-begin
+        classroom:qr
         healthz readyz /favicon.ico /admin/login/
     """,
     SIGNED_IN: "accounts:account accounts:password",
@@ -42,6 +43,7 @@ WHO_MAY = {
         duel:moderate
     """,
     TEACHERS: """
+        classroom:index classroom:new classroom:host classroom:presenter classroom:act classroom:kick
         classroom:texts
         classroom:pace-extend
     """,
