@@ -271,7 +271,7 @@ def test_the_answers_fit_a_full_sheet_to_the_row(session: ClassSession, teacher:
 def test_deleting_asks_and_names_what_goes(session: ClassSession, teacher: Client) -> None:
     page = words(teacher.get(address("delete", session)))
     assert "Delete 8b, Tuesday , for good?" in page
-    assert "Students, with their nicknames 3 Answers 10 Cards 4; tweets on them stay in the game" in page
+    assert "Students, with nicknames 3 Answers 10 Cards 4 Tweets that were on them stay in the game." in page
     assert ClassSession.objects.filter(pk=session.pk).exists()
 
 
