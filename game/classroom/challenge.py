@@ -66,6 +66,11 @@ def _find_challenge(player: Player, dealt: Sequence[Card]) -> ClassSession | Non
     return ClassSession.objects.filter(~Exists(others), player=player, mode=ClassSession.Mode.CHALLENGE).order_by("pk").first()
 
 
+def merge_challenges(*, guest: Player, player: Player) -> None:
+    """Give `player` the challenges of `guest`."""
+    ClassSession.objects.filter(player=guest).update(player=player)
+
+
 def _carry_over(session: ClassSession, seat: Seat, dealt: Sequence[Card]) -> None:
     guesses = {card.tweet_id: card.guess for card in dealt}
     answers = []

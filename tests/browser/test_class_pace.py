@@ -115,7 +115,7 @@ def test_homework_that_its_teacher_closes_tells_everybody_their_own_result(open_
     expect(teacher.locator(".watch__door time").first).not_to_have_text(until)
     teacher.locator("summary", has_text="Close it now").click()
     teacher.get_by_role("button", name="Close it").click()
-    expect(teacher.get_by_role("heading", name="Closed")).to_be_visible()
+    expect(teacher.get_by_role("heading", name="It is over")).to_be_visible()
     student.get_by_role("button", name="Bot", exact=True).click()
     expect(student.get_by_text("Your last answer came after the end, and does not count.")).to_be_visible()
     expect(student.locator(".mark")).to_have_count(1)

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 
 from game.accounts.models import Player
-from game.accounts.services import create_guest
+from game.accounts.services import attach_player, create_guest
 from game.classroom import pace, pace_selectors, rules
 from game.classroom.challenge import NothingLeft, make_challenge, sit_down
 from game.classroom.models import Answer, ClassCard, ClassSession, Seat
@@ -288,3 +289,14 @@ def test_cards_are_compared_with_those_of_whoever_made_the_challenge(category: C
         ("machine", "human", 1, 1)
     ] * 10
     assert pace_selectors.find_maker(session) == maker
+
+
+def test_a_guest_who_signs_in_keeps_their_challenges(category: Category) -> None:
+    round_ = finish_round(category)
+    session, maker = challenge(round_)
+    user = User.objects.create(username="ada")
+    player = attach_player(user=user, guest_id=create_guest().pk)
+    assert attach_player(user=user, guest_id=round_.player_id) == player
+    session.refresh_from_db()
+    assert session.player == player
+    assert challenge(Round.objects.get(pk=round_.pk), seed=2) == (session, maker)
