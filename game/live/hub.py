@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -118,13 +119,19 @@ class Room:
 
     async def send(self, frames: Iterable[tuple[Socket, str]]) -> None:
         """Write each socket its frame; a socket that takes none is cut off."""
-        sends = {asyncio.create_task(socket.send_frame(frame)): socket for socket, frame in frames}
-        if not sends:
+        left = deque(frames)
+        hands: dict[asyncio.Task[None], list[Socket]] = {}
+        while left:
+            at: list[Socket] = []
+            hands[asyncio.create_task(_write(left, at))] = at
+            # It gets as far as the last frame, or to a socket that does not take its own at once: then another hand goes on.
+            await asyncio.sleep(0)
+        if not hands:
             return
-        done, late = await asyncio.wait(sends, timeout=SEND_TIMEOUT_SECONDS)
-        for send in late:
-            send.cancel()
-        self.cut_off([sends[send] for send in [*late, *(send for send in done if send.exception())]], Close.TOO_SLOW)
+        done, late = await asyncio.wait(hands, timeout=SEND_TIMEOUT_SECONDS)
+        for hand in late:
+            hand.cancel()
+        self.cut_off([hands[hand][0] for hand in [*late, *(hand for hand in done if hand.exception())]], Close.TOO_SLOW)
 
     def cut_off(self, sockets: Iterable[Socket], code: Close) -> None:
         """Put sockets out; closing may wait for a client that takes nothing, the room does not."""
@@ -139,6 +146,14 @@ class Room:
         if not closing.cancelled() and (error := closing.exception()):
             # As a rule the client was gone already.
             logger.info("A socket of room %s could not be closed: %r.", self.key, error)
+
+
+async def _write(left: deque[tuple[Socket, str]], at: list[Socket]) -> None:
+    """Write frames for as long as some are left; `at` holds the socket that it is at."""
+    while left:
+        socket, frame = left.popleft()
+        at[:] = [socket]
+        await socket.send_frame(frame)
 
 
 class OpenRoom(Room):
