@@ -7,7 +7,8 @@ from typing import Any
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
 from django.db import DatabaseError
 
-from game.live.hub import Close, current_hub
+from game.live.hub import current_hub
+from game.live.sockets import Close
 from game.live.topics import AnyTopic, Dismissed, Refused, RoomClosed, SeatedTopic, TalkingTopic, find_topic
 
 logger = logging.getLogger(__name__)

@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import Protocol
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
@@ -15,6 +14,7 @@ from django.db import DatabaseError
 from redis.exceptions import RedisError
 
 from game.live.groups import room_group
+from game.live.sockets import Close, Socket, write_frames
 from game.live.topics import AnyTopic, Reply, RoomClosed, SeatedTopic, Topic, new_moment
 
 logger = logging.getLogger(__name__)
@@ -27,26 +27,6 @@ CATCH_UP_SECONDS = 10.0
 SEND_TIMEOUT_SECONDS = 5.0
 
 
-class Close(IntEnum):
-    """Why the server closes a socket; from the range that RFC 6455 leaves to applications. See docs/protocol.md."""
-
-    UNEXPECTED_FRAME = 4400
-    REFUSED = 4403
-    NOT_FOUND = 4404
-    TOO_SLOW = 4408
-    BROKEN = 4500
-
-
-class Socket(Protocol):
-    """What the hub needs of a consumer."""
-
-    async def send_frame(self, frame: str) -> None:
-        """Write one text frame."""
-
-    async def cut_off(self, code: Close) -> None:
-        """Close the connection."""
-
-
 class Room:
     """The sockets of this process that watch one room, and the task that feeds them."""
 
@@ -55,7 +35,8 @@ class Room:
         self.sockets: set[Socket] = set()
         self.rendered = False
         self.changed = asyncio.Event()
-        self.closing: set[asyncio.Task[None]] = set()
+        # What the room does not wait for.
+        self.aside: set[asyncio.Task[None]] = set()
         self.task = asyncio.create_task(self._run())
 
     async def add(self, socket: Socket, who: str) -> None:
@@ -120,40 +101,37 @@ class Room:
     async def send(self, frames: Iterable[tuple[Socket, str]]) -> None:
         """Write each socket its frame; a socket that takes none is cut off."""
         left = deque(frames)
-        hands: dict[asyncio.Task[None], list[Socket]] = {}
         while left:
             at: list[Socket] = []
-            hands[asyncio.create_task(_write(left, at))] = at
+            hand = asyncio.create_task(write_frames(left, at))
             # It gets as far as the last frame, or to a socket that does not take its own at once: then another hand goes on.
             await asyncio.sleep(0)
-        if not hands:
-            return
-        done, late = await asyncio.wait(hands, timeout=SEND_TIMEOUT_SECONDS)
-        for hand in late:
+            if not hand.done() or hand.exception():
+                self._spawn(self._wait_for(hand, at))
+
+    async def _wait_for(self, hand: asyncio.Task[None], at: list[Socket]) -> None:
+        """Give the socket that a hand is at some time to take its frame."""
+        await asyncio.wait([hand], timeout=SEND_TIMEOUT_SECONDS)
+        if not hand.done() or hand.exception():
             hand.cancel()
-        self.cut_off([hands[hand][0] for hand in [*late, *(hand for hand in done if hand.exception())]], Close.TOO_SLOW)
+            self.cut_off(at, Close.TOO_SLOW)
 
     def cut_off(self, sockets: Iterable[Socket], code: Close) -> None:
         """Put sockets out; closing may wait for a client that takes nothing, the room does not."""
         for socket in sockets:
             self.discard(socket)
-            closing = asyncio.create_task(socket.cut_off(code))
-            self.closing.add(closing)
-            closing.add_done_callback(self._forget)
+            self._spawn(socket.cut_off(code))
 
-    def _forget(self, closing: asyncio.Task[None]) -> None:
-        self.closing.discard(closing)
-        if not closing.cancelled() and (error := closing.exception()):
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self.aside.add(task)
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self.aside.discard(task)
+        if not task.cancelled() and (error := task.exception()):
             # As a rule the client was gone already.
             logger.info("A socket of room %s could not be closed: %r.", self.key, error)
-
-
-async def _write(left: deque[tuple[Socket, str]], at: list[Socket]) -> None:
-    """Write frames for as long as some are left; `at` holds the socket that it is at."""
-    while left:
-        socket, frame = left.popleft()
-        at[:] = [socket]
-        await socket.send_frame(frame)
 
 
 class OpenRoom(Room):
@@ -242,7 +220,7 @@ class SeatedRoom(Room):
             sight = self.sights[socket]
             if sight.moment < reply.moment or sight.personal is None:
                 sight.personal, sight.moment = reply.personal, reply.moment
-            sends.append((socket, sight.personal))
+            sends.append((socket, sight.personal + reply.note))
         await self.send(sends)
 
 

@@ -36,10 +36,14 @@ class Frames:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The personal part of whoever sent a frame, as it is since; `moment` is new_moment() from before it was read."""
+    """The personal part of whoever sent a frame, as it is since; `moment` is new_moment() from before it was read.
+
+    `note` is sent with it, and not kept.
+    """
 
     personal: str
     moment: int
+    note: str = ""
 
 
 class Topic(Protocol):

@@ -10,6 +10,7 @@ from django.db import OperationalError
 from game.live import consumers
 from game.live import hub as hub_module
 from game.live.hub import current_hub
+from game.live.sockets import Close
 from game.live.services import _send
 from game.live.topics import Dismissed, Frames, Refused, Reply, RoomClosed, _topics, new_moment, register_topic
 from tests.game.live.test_live import Browser, join
@@ -52,7 +53,7 @@ class Diary:
         if text in endings:
             raise endings[text]
         self.pages[who] = text
-        reply = Reply(f"<p>{text}</p>", new_moment())
+        reply = Reply(f"<p>{text}</p>", new_moment(), "<b></b>")
         if self.reply_gate:
             await self.reply_gate.wait()
         return reply
@@ -179,8 +180,8 @@ async def test_a_frame_is_answered_on_all_devices_of_the_seat_and_nowhere_else(d
     for socket in (phone, laptop, bob):
         await socket.frame()
     await say(phone, "frost")
-    assert await phone.frame() == "<p>frost</p>"
-    assert await laptop.frame() == "<p>frost</p>"
+    assert await phone.frame() == "<p>frost</p><b></b>"
+    assert await laptop.frame() == "<p>frost</p><b></b>"
     assert await bob.receive_nothing()
 
 
@@ -204,7 +205,7 @@ async def test_a_rendering_that_began_before_a_frame_does_not_undo_its_answer(di
     await change()
     await asyncio.sleep(0.2)
     await say(ada, "frost")
-    assert await ada.frame() == "<p>frost</p>"
+    assert await ada.frame() == "<p>frost</p><b></b>"
     diary.gate.set()
     assert "<h1>Tuesday</h1><p>frost</p>" in await ada.frame()
 
@@ -220,7 +221,7 @@ async def test_an_answer_that_comes_after_something_newer_was_shown_repeats_that
     await change()
     assert "<p>thaw</p>" in await ada.frame()
     diary.reply_gate.set()
-    assert await ada.frame() == "<p>thaw</p>"
+    assert await ada.frame() == "<p>thaw</p><b></b>"
 
 
 async def test_a_refused_frame_is_told_by_its_code_and_logged_once(diary: Diary, caplog: pytest.LogCaptureFixture) -> None:
@@ -236,7 +237,7 @@ async def test_a_refused_frame_is_told_by_its_code_and_logged_once(diary: Diary,
     assert await ada.frame() == "<b>bad-frame</b>"
     assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == ["ugly.", "too-big.", "bad-frame."]
     await say(ada, "frost")
-    assert await ada.frame() == "<p>frost</p>"
+    assert await ada.frame() == "<p>frost</p><b></b>"
 
 
 async def test_who_sends_too_much_is_told_and_read_more_slowly(diary: Diary, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,7 +249,7 @@ async def test_who_sends_too_much_is_told_and_read_more_slowly(diary: Diary, mon
     for number in range(5):
         await say(ada, f"line {number}")
     answers = [await ada.frame() for _ in range(5)]
-    assert answers == ["<p>line 0</p>", "<p>line 1</p>", "<p>line 2</p>", "<b>too-many</b>", "<p>line 4</p>"]
+    assert answers == [*(f"<p>line {number}</p><b></b>" for number in range(3)), "<b>too-many</b>", "<p>line 4</p><b></b>"]
     assert asyncio.get_running_loop().time() - started >= 0.25
 
 
@@ -273,6 +274,28 @@ async def test_where_clients_say_nothing_the_first_frame_closes_the_connection_a
 async def test_while_the_database_is_away_who_comes_is_asked_to_come_again(diary: Diary) -> None:
     diary.error = OperationalError("the server is away")
     assert await (await open_diary("ada")).close_code() == 4500
+
+
+async def test_sockets_that_take_nothing_hold_up_nobody_who_does(diary: Diary, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "SEND_TIMEOUT_SECONDS", 1.0)
+    cut_off = []
+
+    class Stuck:
+        async def send_frame(self, frame: str) -> None:
+            await asyncio.Event().wait()
+
+        async def cut_off(self, code: Close) -> None:
+            cut_off.append(code)
+
+    for _ in range(20):
+        await current_hub().join(Stuck(), diary, "a", "ada")
+    bob = await open_diary("bob")
+    assert "sun" in await bob.frame(timeout=0.9)
+    await asyncio.sleep(1.2)
+    assert cut_off == [Close.TOO_SLOW] * 20
+    diary.title = "Tuesday"
+    await change()
+    assert "Tuesday" in await bob.frame()
 
 
 async def test_a_room_does_not_keep_a_socket_that_went_away_while_it_came_in(diary: Diary) -> None:
