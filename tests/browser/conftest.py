@@ -96,7 +96,7 @@ def open_page(browser: Browser, game: Stack) -> Iterator[Open]:
     for context in contexts:
         context.close()
     # Pages that answer 4xx or 5xx, and a connection that is cut, are asked for by the tests.
-    expected = ("Failed to load resource", "htmx:sendError", "htmx:afterRequest")
+    expected = ("Failed to load resource", "htmx:sendError", "htmx:afterRequest", "WebSocket connection to", "[object Event]")
     assert [text for text in complaints if not text.startswith(expected)] == []
 
 

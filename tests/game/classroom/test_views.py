@@ -105,7 +105,7 @@ def test_the_reveal_tells_points_and_who_said_nothing(ada: Client, session: Clas
     say(session, (students[0], kind), now=now)
     session = press(session, "next", now=now)
     was = WORDS[kind][1]
-    assert mine(page(ada, session)) == f"Right, 100 points. You said {WORDS[kind][0]}. It was a {was}."
+    assert mine(page(ada, session)) == f"Right. +100 points You said {WORDS[kind][0]}. It was a {was}."
     late = Client()
     sit(late, students[2])
     assert mine(page(late, session)) == f"No answer from you. It was a {was}."
