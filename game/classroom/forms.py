@@ -11,6 +11,7 @@ from django.utils import timezone
 from game.classroom import rules
 from game.classroom.challenge import KEEP_DAYS
 from game.classroom.models import ClassSession
+from game.classroom.writing import is_taken_out
 from game.play.selectors import playable_categories
 from game.pool.models import Category
 from generation.duel.rules import BadPrompt, clean_prompt
@@ -75,7 +76,7 @@ class NewClassForm(forms.Form):
         widget=forms.TextInput(attrs={"placeholder": "Tonight I will", "autocomplete": "off"}),
         help_text="Everybody goes on from here, and so does the bot.",
     )
-    writing_time = forms.TypedChoiceField(choices=_MINUTES, coerce=int, required=False, empty_value=5, initial=5, label="Time to write")
+    writing_time = forms.TypedChoiceField(choices=_MINUTES, coerce=int, initial=5, label="Time to write")
     deadline = forms.CharField(
         required=False,
         label="Open until",
@@ -91,7 +92,7 @@ class NewClassForm(forms.Form):
         widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
         error_messages=dict.fromkeys(("required", "invalid", "min_value", "max_value"), f"Type a number from {FEWEST} to {MOST}."),
     )
-    card_time = forms.TypedChoiceField(choices=_SECONDS, coerce=int, required=False, empty_value=0, initial=30, label="Time for a card")
+    card_time = forms.TypedChoiceField(choices=_SECONDS, coerce=int, initial=30, label="Time for a card")
     speed_points = forms.BooleanField(required=False, label="The quick get more points")
     show = forms.ChoiceField(choices=_SHOWS, initial=_Show.EACH, label="Standings")
     late_join = forms.BooleanField(required=False, initial=True, label="Who comes late may join")
@@ -140,7 +141,6 @@ class NewClassForm(forms.Form):
         field = self.fields[name]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = categories
-        field.label_from_instance = lambda category: category.name
 
     def clean(self) -> dict[str, Any]:
         """Check what the mode asks for, and forget the rest."""
@@ -167,6 +167,9 @@ class NewClassForm(forms.Form):
             values["prompt"] = clean_prompt(values["prompt"])
         except BadPrompt as error:
             self.add_error("prompt", str(error))
+            return
+        if is_taken_out(prompt=values["prompt"]):
+            self.add_error("prompt", "A moderator has taken that beginning out. Try another.")
 
     def _check_deadline(self, values: dict[str, Any]) -> None:
         try:

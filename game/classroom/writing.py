@@ -15,18 +15,27 @@ from game.pool.rules import fingerprint
 from generation.duel.columns import active_models, add_columns
 from generation.duel.models import Column, Completion, Prompt
 from generation.duel.rules import prompt_key
+from generation.duel.services import close_prompt
 
 # So many texts by models are read besides as many as students wrote: some are rejected.
 _SPARE = 3
 _FEWEST = 5
+# No class takes longer. So long the duel's pages show nothing of what bots wrote to its prompt.
+_CLASS_SECONDS = 2 * 3600
 
 
 @transaction.atomic
 def ask_models(*, session: ClassSession) -> None:
     """Have the models of the session's categories go on from its prompt too; those that have answered it are not asked again."""
     prompt, _ = Prompt.objects.get_or_create(key=prompt_key(session.prompt), defaults={"text": session.prompt})
+    close_prompt(prompt=prompt, seconds=_CLASS_SECONDS)
     if prompt.status != Prompt.Status.REJECTED:
         add_columns(prompt=prompt, models=active_models().filter(category__in=session.categories.all()))
+
+
+def is_taken_out(*, prompt: str) -> bool:
+    """Say whether a moderator has taken this prompt out: no model would answer a class that writes to it."""
+    return Prompt.objects.filter(key=prompt_key(prompt), status=Prompt.Status.REJECTED).exists()
 
 
 def is_answered(*, session: ClassSession) -> bool:

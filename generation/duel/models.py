@@ -5,6 +5,7 @@ import secrets
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from game.accounts.models import Player
 from game.pool.models import Tweet
@@ -31,6 +32,7 @@ class Prompt(models.Model):
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     decided_at = models.DateTimeField(null=True, blank=True)
     visits = models.PositiveIntegerField(default=0)
+    closed_until = models.DateTimeField(null=True, blank=True, help_text="A class guesses which texts are its answers.")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -45,6 +47,16 @@ class Prompt(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+    @property
+    def is_closed(self) -> bool:
+        """Say whether a class guesses which texts are its answers, so that no page may tell."""
+        return self.closed_until is not None and self.closed_until > timezone.now()
+
+    @property
+    def is_withheld(self) -> bool:
+        """Say whether no page shows its answers."""
+        return self.status == self.Status.REJECTED or self.is_closed
 
 
 class Column(models.Model):

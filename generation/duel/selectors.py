@@ -18,7 +18,7 @@ PAGE = 50
 # What is read of a prompt `p`. A column is shown while its model is the one that its category plays with: a page compares those who write
 # today. One that is missing, or failed a while ago (the parameter), is still to be asked.
 SHOWN = """
-    p.id, p.token, p.text, p.key, p.status, p.visits, (
+    p.id, p.token, p.text, p.key, p.status, p.visits, p.closed_until, (
         SELECT json_agg(json_build_object(
                    'pk', col.id, 'state', col.state, 'tries', col.tries, 'model', model.name || ' v' || model.version,
                    'category', category.name, 'slug', category.slug, 'language', category.language,
@@ -59,12 +59,12 @@ def arrange_duel(row: tuple[Any, ...] | None) -> dict[str, Any] | None:
     """Return a row of SHOWN as `read_duel` does."""
     if row is None:
         return None
-    pk, token, text, key, status, visits, found = row
+    pk, token, text, key, status, visits, closed_until, found = row
     rows = json.loads(found or "[]")
     unasked = [column.pop("unasked") for column in rows]
     columns = [_arrange(column) for column in rows if column["pk"]]
     return {
-        "prompt": Prompt(pk=pk, token=token, text=text, key=key, status=status, visits=visits),
+        "prompt": Prompt(pk=pk, token=token, text=text, key=key, status=status, visits=visits, closed_until=closed_until),
         "columns": columns,
         "done": all(column["state"] in (Column.State.DONE, Column.State.FAILED) for column in columns),
         "unasked": any(unasked),

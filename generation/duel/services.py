@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -149,7 +150,7 @@ def send_to_pool(*, token: str) -> Completion:
     Raises NotSendable, Completion.DoesNotExist.
     """
     completion = Completion.objects.select_for_update().get(token=token)
-    if completion.hidden or completion.column.prompt.status == Prompt.Status.REJECTED:
+    if completion.hidden or completion.column.prompt.is_withheld:
         raise NotSendable("It was taken out.")
     if completion.unfit:
         raise NotSendable(f"The pool does not take it: {completion.unfit}.")
@@ -176,3 +177,9 @@ def decide_prompt(*, token: str, by: User, approved: bool) -> None:
     if not Prompt.objects.filter(token=token).update(status=status, decided_by=by, decided_at=Now()):
         raise Prompt.DoesNotExist
     transaction.on_commit(lambda: announce(topic=DUEL, keys=[token]))
+
+
+def close_prompt(*, prompt: Prompt, seconds: int) -> None:
+    """Have no page show what models answer to a prompt, for so long: who reads it there knows what a class guesses at."""
+    Prompt.objects.filter(pk=prompt.pk).update(closed_until=Now() + timedelta(seconds=seconds))
+    transaction.on_commit(lambda: announce(topic=DUEL, keys=[prompt.token]))

@@ -12,19 +12,20 @@ from generation.duel.selectors import read_duel
 
 
 class DuelTopic:
-    """One room per prompt, whose key is the prompt's token. Everybody may watch, unless a moderator has rejected it."""
+    """One room per prompt, whose key is the prompt's token. Everybody may watch, unless it is withheld."""
 
     name = DUEL
 
     @database_sync_to_async
     def may_join(self, scope: dict[str, Any], key: str) -> bool:
-        """Let everybody watch every prompt that was not rejected."""
-        return not Prompt.objects.filter(token=key, status=Prompt.Status.REJECTED).exists()
+        """Let everybody watch every prompt that is not withheld."""
+        prompt = Prompt.objects.filter(token=key).first()
+        return prompt is None or not prompt.is_withheld
 
     @database_sync_to_async
     def render(self, key: str) -> str:
-        """Return the columns as fragments that htmx puts in place by their ids; raises RoomClosed for one that is none, or is rejected."""
+        """Return the columns as fragments that htmx puts in place by their ids; raises RoomClosed for one that is none, or is withheld."""
         duel = read_duel(key)
-        if duel is None or duel["prompt"].status == Prompt.Status.REJECTED:
+        if duel is None or duel["prompt"].is_withheld:
             raise RoomClosed
         return render_to_string("duel/live.html", duel)

@@ -24,6 +24,7 @@ from generation.duel.services import Crowded, NotSendable, TooMany, ask, report_
 
 # Known prompts that the front page offers.
 OFFERED = 12
+_IN_CLASS = "A class is guessing at that one just now. Try another, and this one later."
 _TAKEN_OUT = "A moderator has taken that beginning out. Try another."
 
 
@@ -49,8 +50,8 @@ def front(request: HttpRequest) -> HttpResponse:
         return _hurry(request, refusals[0])
     except Crowded as error:
         return _question(request, kind="crowded", message=f"{error} Try again in a minute.")
-    if duel["prompt"].status == Prompt.Status.REJECTED:
-        return _question(request, kind="bad", message=_TAKEN_OUT, status=422)
+    if duel["prompt"].is_withheld:
+        return _question(request, kind="bad", message=_why_withheld(duel["prompt"]), status=422)
     path = reverse("duel:prompt", args=[duel["prompt"].token])
     if not request.htmx:  # type: ignore[attr-defined]
         # The visit is counted.
@@ -94,8 +95,8 @@ def show(request: HttpRequest, token: str) -> HttpResponse:
     duel = visit(token=token) if is_counted else selectors.read_duel(token)
     if duel is None:
         raise Http404("No such prompt.")
-    if duel["prompt"].status == Prompt.Status.REJECTED:
-        return _question(request, kind="bad", message=_TAKEN_OUT, status=410)
+    if duel["prompt"].is_withheld:
+        return _question(request, kind="bad", message=_why_withheld(duel["prompt"]), status=410)
     return _answers(request, duel)
 
 
@@ -162,4 +163,8 @@ def _find(token: str) -> Completion:
 
 
 def _is_hidden(completion: Completion) -> bool:
-    return completion.hidden or completion.column.prompt.status == Prompt.Status.REJECTED
+    return completion.hidden or completion.column.prompt.is_withheld
+
+
+def _why_withheld(prompt: Prompt) -> str:
+    return _TAKEN_OUT if prompt.status == Prompt.Status.REJECTED else _IN_CLASS

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from celery import current_app
 from django.db.models.functions import Now
+from django.test import Client
 from django.utils import timezone
 
 from game.classroom import rules
+from game.classroom.forms import NewClassForm
 from game.classroom.models import ClassSession, ClassText
 from game.classroom.rules import GRACE, POINTS_FOOLED, POINTS_RIGHT, Action
 from game.classroom.selectors import find_session, read_stage, read_standings
@@ -92,6 +94,17 @@ def test_the_models_of_the_voice_alone_are_asked_when_the_class_begins_to_write(
     assert session.state == rules.State(rules.Phase.WRITING, 0, 0, 1, given=WRITING_TIME, deadline=now + WRITING_TIME)
 
 
+def test_the_duel_shows_nothing_of_what_a_class_guesses_at(
+    session: ClassSession, now: datetime, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    press(session, "start", now=now)
+    let_bots_write(monkeypatch)
+    page = client.post("/duel/", {"q": PROMPT.upper()})
+    assert page.status_code == 422
+    assert "A class is guessing at that one just now." in page.content.decode()
+    assert Completion.objects.get(place=0).text not in page.content.decode()
+
+
 def test_what_a_bot_wrote_to_a_known_prompt_is_not_asked_for_again(
     session: ClassSession, sent: list[int], now: datetime, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks
 ) -> None:
@@ -114,6 +127,17 @@ def test_a_prompt_that_a_moderator_took_out_is_asked_of_nobody(session: ClassSes
     desk = open_desk(session=session)
     assert (desk.sheets, desk.writing) == ([], False)
     assert Column.objects.count() == 0
+
+
+def test_no_class_begins_with_a_prompt_that_a_moderator_took_out(category: Category, bot: ModelVersion, now: datetime) -> None:
+    Prompt.objects.create(text=PROMPT, key="tonight we will", status=Prompt.Status.REJECTED)
+    errors = {}
+    for prompt in ("Tonight  WE will", "Tonight we dance"):
+        form = NewClassForm(
+            {"mode": "write", "voice": category.slug, "prompt": prompt, "cards": 8, "show": "each", "keep_days": 1}, now=now
+        )
+        errors[prompt] = dict(form.errors)
+    assert errors == {"Tonight  WE will": {"prompt": ["A moderator has taken that beginning out. Try another."]}, "Tonight we dance": {}}
 
 
 # --- Writing -------------------------------------------------------------------------------
@@ -269,7 +293,7 @@ def test_what_may_not_be_shown_lies_on_no_desk(session: ClassSession, now: datet
     (ada,) = seat(session, 1, now=now)
     session = press(session, "start", now=now)
     let_bots_write(monkeypatch)
-    spoiled, *_ = Completion.objects.order_by("place")
+    spoiled, *_ = Completion.objects.filter(unfit="").order_by("place")
     if gone == "hidden":
         Completion.objects.filter(pk=spoiled.pk).update(hidden=True)
     elif gone == "long":
@@ -277,6 +301,7 @@ def test_what_may_not_be_shown_lies_on_no_desk(session: ClassSession, now: datet
     elif gone == "a student's":
         keep_text(seat=ada, typed=spoiled.text.removeprefix(PROMPT).upper(), now=now)
     else:
+        Prompt.objects.update(closed_until=None)
         tweet = send_to_pool(token=spoiled.token).tweet
         assert tweet
         changes = {"first_dealt_at": now} if gone == "dealt" else {"status": "rejected"}

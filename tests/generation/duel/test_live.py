@@ -96,3 +96,16 @@ async def test_a_prompt_that_is_rejected_closes_its_room_and_nobody_enters_it_ag
     browser = await join(path, "")
     assert "people of our country" in await browser.frame()
     await browser.leave()
+
+
+async def test_a_prompt_that_a_class_guesses_at_closes_its_room(sent, let_speak, tmp_path) -> None:
+    let_speak()
+    prompt = await sync_to_async(prepare)(tmp_path / "model")
+    (column_id,) = sent
+    await sync_to_async(complete_column)(column_id=column_id)
+    browser = await join(f"/live/duel/{prompt.token}/", "")
+    assert "people of our country" in await browser.frame()
+    await sync_to_async(services.close_prompt)(prompt=prompt, seconds=60)
+    assert await browser.close_code() == Close.NOT_FOUND
+    late = await join(f"/live/duel/{prompt.token}/", "")
+    assert await late.close_code() == Close.REFUSED

@@ -16,7 +16,7 @@ from game.accounts.models import Player
 from game.pool.models import Status, Tweet
 from generation.duel import columns
 from generation.duel.models import Column, Completion, CompletionReport, Prompt
-from generation.duel.services import decide_prompt, hide_completion
+from generation.duel.services import close_prompt, decide_prompt, hide_completion
 from tests.people import client_of
 
 HTMX: dict[str, Any] = {"HTTP_HX_REQUEST": "true"}
@@ -194,6 +194,22 @@ def test_a_prompt_that_was_rejected_is_shown_to_nobody(client: Client, answered:
     sent = client.post(f"/duel/completion/{completion.token}/send/", **HTMX)
     assert words_of(sent) == "It was taken out."
     assert not Tweet.objects.exists()
+
+
+def test_what_a_class_guesses_at_is_shown_to_nobody_until_it_is_over(client: Client, answered: Prompt, completion: Completion) -> None:
+    close_prompt(prompt=answered, seconds=60)
+    for response, status in ((ask(client, "I think that"), 422), (client.get(f"/duel/{answered.token}/"), 410)):
+        assert response.status_code == status
+        assert "A class is guessing at that one just now. Try another, and this one later." in words_of(response)
+        assert "people of our country" not in words_of(response)
+    page = client.get(f"/duel/completion/{completion.token}/")
+    assert "Not before the class has guessed." in words_of(page)
+    assert completion.text not in page.content.decode()
+    sent = client.post(f"/duel/completion/{completion.token}/send/", **HTMX)
+    assert words_of(sent) == "It was taken out."
+    Prompt.objects.update(closed_until=timezone.now())
+    assert "people of our country" in words_of(client.get(f"/duel/{answered.token}/"))
+    assert completion.text in words_of(client.get(f"/duel/completion/{completion.token}/"))
 
 
 def test_there_is_no_page_of_a_prompt_that_never_was(client: Client, db: None) -> None:
