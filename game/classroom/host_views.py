@@ -1,6 +1,7 @@
 """The teacher's pages of a class: make one, project it, hold it from a phone. Teachers may, and of each session its own alone."""
 
 import random
+from io import BytesIO
 from typing import Any
 
 import segno
@@ -87,7 +88,7 @@ def act(request: HttpRequest, code: str) -> HttpResponse:
 def kick(request: HttpRequest, code: str) -> HttpResponse:
     """Send the student of a seat out: its teacher may."""
     session = _find(request, code)
-    number = number_in(request.POST.get("seat", ""))
+    number = number_in(request.POST.get("seat", "")) or 0
     if seat := session.seats.filter(pk=number, kicked_at=None).first():
         services.kick(seat=seat, now=timezone.now())
     return _show_again(request, session.code)
@@ -100,9 +101,9 @@ def qr(request: HttpRequest, code: str) -> HttpResponse:
     route = "classroom:presenter" if request.GET.get("to") == "presenter" else "classroom:join"
     drawn = segno.make(request.build_absolute_uri(reverse(route, args=[code])), error="m", micro=False)
     # Its own light ground: phones don't read one that is light on dark.
-    response = HttpResponse(content_type="image/svg+xml")
-    drawn.save(response, kind="svg", light="white", omitsize=True, xmldecl=False)
-    return response
+    picture = BytesIO()
+    drawn.save(picture, kind="svg", light="white", omitsize=True, xmldecl=False)
+    return HttpResponse(picture.getvalue(), content_type="image/svg+xml")
 
 
 # The time runs out by itself.

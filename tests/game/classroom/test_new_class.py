@@ -64,7 +64,7 @@ def errors(client: Client, data: dict[str, Any]) -> dict[str, list[str]]:
 def test_one_button_makes_a_class_of_all_decks(decks: list[Category], tess: Client) -> None:
     response = tess.post("/class/new/", defaults())
     session = made()
-    assert response.url == f"/class/{session.code}/host/"
+    assert response["Location"] == f"/class/{session.code}/host/"
     assert (session.mode, session.teacher and session.teacher.username, session.cards.count()) == ("live", "teacher", 10)
     assert list(session.categories.order_by("slug")) == decks
     assert (session.card_time, session.show, session.late_join) == (timedelta(seconds=30), "each", True)
