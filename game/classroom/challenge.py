@@ -74,7 +74,8 @@ def merge_challenges(*, guest: Player, player: Player) -> None:
 def _carry_over(session: ClassSession, seat: Seat, dealt: Sequence[Card]) -> None:
     guesses = {card.tweet_id: card.guess for card in dealt}
     answers = []
-    for card in session.cards.all():
+    for card in session.cards.exclude(tweet=None):
+        assert card.tweet_id
         guess = guesses[card.tweet_id]
         points = rules.points(right=guess.right, elapsed=None, given=None, speed=False)
         answers.append(

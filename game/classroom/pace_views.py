@@ -1,6 +1,7 @@
 """Pages of homework and challenges. A seat is whoever holds its cookie; pages of a class hand over to render_pace and render_watch."""
 
 import random
+from collections.abc import Mapping
 from datetime import timedelta
 
 from django.contrib import messages
@@ -111,7 +112,7 @@ def _render_reveal(request: HttpRequest, seat: Seat, answer: Answer, *, said: st
     return _render_table(request, seat, answer.card, shown, left=left)
 
 
-def _render_table(request: HttpRequest, seat: Seat, card: ClassCard, shown: dict[str, object], *, left: int = 0) -> HttpResponse:
+def _render_table(request: HttpRequest, seat: Seat, card: ClassCard, shown: Mapping[str, object], *, left: int = 0) -> HttpResponse:
     assert card.tweet
     session, score = seat.session, pace_selectors.read_score(seat)
     page = _page_of(session)

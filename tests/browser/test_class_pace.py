@@ -7,8 +7,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import DESK, DEVICES, PHONE, Open, go_on, guess, play_round
+from tests.browser.actions import DESK, DEVICES, PHONE, SHORT, SIDEWAYS, Open, go_on, guess, play_round
 from tests.browser.moderators import PASSWORD, sign_in
+from tests.browser.test_fit import COUNT_LINES
 from tests.stack import Stack
 
 SEED = f"""
@@ -27,13 +28,13 @@ def set_homework(open_page: Open, game: Stack) -> SetHomework:
     """Return a function that has a teacher set a homework of three cards, and returns the page on which she watches it."""
     game.manage("shell", "--no-imports", "-c", SEED)
 
-    def set_one(title: str = "8b, at home", **options: Any) -> Page:
+    def set_one(title: str = "8b, at home", deck: str = "Harbour", **options: Any) -> Page:
         page = open_page("/account/sign-in/?next=/class/new/", **options)
         sign_in(page, "thea")
         page.wait_for_url("**/class/new/")
         page.get_by_role("radio", name="Homework").check()
-        for name, is_dealt in (("Harbour", True), ("Pier", False)):
-            page.get_by_role("checkbox", name=name, exact=True).set_checked(is_dealt)
+        for name in ("Harbour", "Pier"):
+            page.get_by_role("checkbox", name=name, exact=True).set_checked(name == deck)
         page.get_by_label("Cards", exact=True).fill("3")
         page.locator("summary", has_text="More").click()
         page.get_by_label("Title").fill(title)
@@ -119,6 +120,18 @@ def test_homework_that_its_teacher_closes_tells_everybody_their_own_result(open_
     student.get_by_role("button", name="Bot", exact=True).click()
     expect(student.get_by_text("Your last answer came after the end, and does not count.")).to_be_visible()
     expect(student.locator(".mark")).to_have_count(1)
+
+
+@pytest.mark.parametrize("device", [SHORT, SIDEWAYS], ids=["short", "sideways"])
+def test_the_longest_tweet_and_who_wrote_it_are_in_sight_beside_name_and_date(
+    open_page: Open, set_homework: SetHomework, device: dict[str, Any]
+) -> None:
+    code = code_of(set_homework(deck="Pier"))
+    page = open_page("/join/", reduced_motion="reduce", **device)
+    join(page, code)
+    lines, seen = page.evaluate(COUNT_LINES, "#tweet")
+    guess(page)
+    assert (seen, page.evaluate(COUNT_LINES, ".notes__who")) == (lines, [1, 1])
 
 
 def test_a_challenge_is_made_of_a_round_and_played_without_scripts(open_page: Open) -> None:

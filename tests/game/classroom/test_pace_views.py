@@ -1,79 +1,24 @@
-"""Pages of homework and challenges."""
+"""Pages of homework."""
 
 import re
 from collections import defaultdict
 from datetime import timedelta
-from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from game.classroom.identity import COOKIE, read_seats
+from game.classroom.identity import COOKIE
 from game.classroom.models import Answer, ClassCard, ClassSession, Seat
 from game.classroom.rules import Action
 from game.classroom.services import act, kick
-from game.play.models import Card, Round
-from game.pool.models import Category, Status, Tweet
+from game.pool.models import Category
 from tests.game.classroom.classes import hold_class
+from tests.game.classroom.own_pace import HTMX, answer, finish, homework, page_of, sit, token_in, withdraw
 from tests.people import client_of
-
-HTMX = {"HX-Request": "true"}
-WEEK = timedelta(days=7)
-
-
-def homework(category: Category, **chosen: Any) -> ClassSession:
-    now = timezone.now()
-    return hold_class([category], now=now, mode="homework", card_time=None, **{"deadline": now + WEEK, **chosen})
-
-
-def sit(client: Client, session: ClassSession) -> Seat:
-    """Join as a student does."""
-    client.post(f"/join/{session.code}/", {"offered": "yes"})
-    return Seat.objects.get(token=read_seats({COOKIE: client.cookies[COOKIE].value})[session.code])
-
-
-def page_of(session: ClassSession) -> str:
-    return f"/class/{session.code}/"
-
-
-def token_in(response: Any) -> str:
-    found = re.search(r'action="/class/\w+/pace/([\w-]{22})/"', response.content.decode())
-    assert found, response.content.decode()
-    return found[1]
-
-
-def answer(client: Client, session: ClassSession, verdict: str = "human", **headers: Any) -> Any:
-    """Answer the card on the table."""
-    token = token_in(client.get(page_of(session)))
-    return client.post(f"/class/{session.code}/pace/{token}/", {"verdict": verdict}, **headers)
-
-
-def finish(client: Client, session: ClassSession, verdict: str = "human") -> str:
-    """Answer every card, and return the result page."""
-    while (response := client.get(page_of(session))) and 'class="answers"' in response.content.decode():
-        answer(client, session, verdict)
-    return str(response.content.decode())
-
-
-def play_round(client: Client, category: Category) -> Round:
-    """Play a whole round, guessing Human throughout."""
-    for _ in range(10):
-        found = re.search(r'action="/guess/([\w-]+)/"', client.get(f"/play/{category.slug}/").content.decode())
-        assert found
-        client.post(f"/guess/{found[1]}/", {"verdict": "human"}, headers=HTMX)
-    return Round.objects.get(cards__token=found[1])
-
-
-def dare(client: Client, round_: Round) -> ClassSession:
-    """Make a challenge of a round."""
-    response = client.post("/challenge/new/", {"round": round_.token})
-    assert response.status_code == 302
-    return ClassSession.objects.get(code=response["Location"].split("/")[2])
-
-
-def withdraw(token: str) -> None:
-    Tweet.objects.filter(pk=ClassCard.objects.get(token=token).tweet_id).update(status=Status.WITHDRAWN)
 
 
 def test_a_card_is_shown_with_its_place_the_date_and_the_students_own_code(ada: Client, category: Category) -> None:
@@ -295,90 +240,11 @@ def test_who_answered_nothing_before_the_date_is_told_so(ada: Client, category: 
     assert "You judged no card." in ada.get(page_of(session)).content.decode()
 
 
-def test_a_round_is_made_a_challenge_by_its_player_and_nobody_else(ada: Client, mallory: Client, category: Category) -> None:
-    round_ = play_round(ada, category)
-    mallory.get(f"/play/{category.slug}/")
-    assert mallory.post("/challenge/new/", {"round": round_.token}).status_code == 404
-    assert Client().post("/challenge/new/", {"round": round_.token}).status_code == 404
-    assert ada.post("/challenge/new/", {"round": "nonsense"}).status_code == 404
-    assert ClassSession.objects.count() == 0
-    session = dare(ada, round_)
-    assert dare(ada, round_) == session
-    assert "Dare somebody with these cards" in ada.get(page_of(session)).content.decode()
-
-
-def test_a_round_that_is_not_finished_makes_no_challenge(ada: Client, category: Category) -> None:
-    ada.get(f"/play/{category.slug}/")
-    assert ada.post("/challenge/new/", {"round": Round.objects.get().token}).status_code == 404
-
-
-def test_a_round_whose_tweets_have_all_left_makes_no_challenge(ada: Client, category: Category) -> None:
-    round_ = play_round(ada, category)
-    Tweet.objects.update(status=Status.WITHDRAWN)
-    response = ada.post("/challenge/new/", {"round": round_.token})
-    assert response.status_code == 409
-    assert "Its tweets have all left the game." in response.content.decode()
-
-
-def test_looking_at_a_challenge_seats_nobody_and_one_press_does_once(ada: Client, mallory: Client, category: Category) -> None:
-    session = dare(ada, play_round(ada, category))
-    door = mallory.get(page_of(session))
-    assert f'action="/class/{session.code}/pace/begin/"' in door.content.decode()
-    assert COOKIE not in mallory.cookies
-    assert session.seats.count() == 1
-    for _ in range(2):
-        assert mallory.post(f"/class/{session.code}/pace/begin/")["Location"] == page_of(session)
-    assert session.seats.count() == 2
-    assert "Card 1 of 10" in mallory.get(page_of(session)).content.decode()
-
-
-def test_the_door_of_a_challenge_and_its_share_text_say_nothing_of_the_cards(ada: Client, mallory: Client, category: Category) -> None:
-    session = dare(ada, play_round(ada, category))
-    door = mallory.get(page_of(session)).content.decode()
-    own = ada.get(page_of(session)).content.decode()
-    shared = re.search(r'data-text="([^"]*)"', own)
-    assert shared
-    for card in session.cards.all():
-        assert card.body not in door
-        assert card.token not in door
-    for sign in ("🐦", "🤖", "mark--", "stamp"):
-        assert sign not in door + shared[1]
-
-
-def test_a_challenge_is_played_by_anybody_and_compared(ada: Client, mallory: Client, category: Category) -> None:
-    session = dare(ada, play_round(ada, category))
-    maker = session.seats.get()
-    mallory.post(f"/class/{session.code}/pace/begin/")
-    page = finish(mallory, session, verdict="machine")
-    assert page.count(f"{maker.name} said Human.") == 10
-    assert page.count("You said Bot: ") == 10
-    assert page.count("In all, 1 said Human, 1 Bot.") == 10
-    assert len(re.findall(r'<td class="ranks__rate">\d+ of 10</td>', page)) == 2
-    assert "Play on with new cards" in page
-
-
-def test_players_come_to_a_challenge_under_their_own_name(ada: Client, mallory: Client, category: Category) -> None:
-    session = dare(ada, play_round(ada, category))
-    mallory.get(f"/play/{category.slug}/")
-    name = Card.objects.exclude(player=session.player).select_related("player")[0].player.name
-    mallory.post(f"/class/{session.code}/pace/begin/")
-    assert session.seats.order_by("pk").values_list("name", flat=True)[1] == name
-
-
 def test_homework_is_not_begun_without_its_door(ada: Client, category: Category) -> None:
     session = homework(category)
     assert ada.post(f"/class/{session.code}/pace/begin/").status_code == 404
     assert ada.get(page_of(session))["Location"] == f"/join/{session.code}/"
     assert session.seats.count() == 0
-
-
-def test_a_challenge_that_is_over_lets_nobody_in(ada: Client, mallory: Client, category: Category) -> None:
-    session = dare(ada, play_round(ada, category))
-    act(session_id=session.pk, action=Action.END, version=session.version, now=timezone.now())
-    response = mallory.post(f"/class/{session.code}/pace/begin/")
-    assert response.status_code == 409
-    assert "This challenge is over." in response.content.decode()
-    assert session.seats.count() == 1
 
 
 def test_a_teachers_homework_page_tells_how_far_everybody_is(ada: Client, mallory: Client, category: Category) -> None:
@@ -414,11 +280,21 @@ def test_nobody_else_watches_or_puts_off_the_date(category: Category, who: str, 
     session = homework(category)
     client = client_of("administrator" if who == "other" else who)
     if who == "other":
-        from django.contrib.auth.models import Group, User
-
         User.objects.get(username="administrator").groups.add(Group.objects.get(name="teacher"))
     assert client.get(f"/class/{session.code}/host/").status_code == code
     assert client.post(f"/class/{session.code}/pace/extend/", {"by": "week", "version": session.version}).status_code == code
     before = session.deadline
     session.refresh_from_db()
     assert session.deadline == before
+
+
+def test_a_result_takes_as_many_statements_for_three_as_for_one(category: Category) -> None:
+    session, counts = homework(category), []
+    for _ in range(3):
+        client = Client()
+        sit(client, session)
+        finish(client, session)
+        with CaptureQueriesContext(connection) as statements:
+            client.get(page_of(session))
+        counts.append(len(statements))
+    assert len(set(counts)) == 1
