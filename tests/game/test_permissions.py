@@ -26,6 +26,7 @@ WHO_MAY = {
         home play:round play:guess play:result play:leaderboard play:leaderboard-category report:card
         accounts:sign-in accounts:sign-up accounts:sign-out
         duel:front duel:suggest duel:completion duel:report duel:send duel:prompt
+        classroom:join classroom:student classroom:answer classroom:state
         classroom:write
         classroom:new-challenge classroom:pace-answer classroom:pace-begin
         classroom:qr
@@ -44,6 +45,7 @@ WHO_MAY = {
     """,
     TEACHERS: """
         classroom:index classroom:new classroom:host classroom:presenter classroom:act classroom:kick
+        classroom:results classroom:results-csv classroom:results-workbook classroom:delete
         classroom:texts
         classroom:pace-extend
     """,
@@ -56,7 +58,7 @@ VALUES = {"token": "a" * 22, "slug": "owls", "name": "bluesky", "tweet": "999999
 def walk(patterns: list[URLPattern | URLResolver], prefix: str = "/", space: str = "") -> Iterator[tuple[str, str]]:
     """Yield the name of every route, or its address where it has none, and an address of it."""
     for pattern in patterns:
-        route = prefix + str(pattern.pattern).removeprefix("^").removesuffix("$")
+        route = prefix + str(pattern.pattern).removeprefix("^").removesuffix("$").replace("\\.", ".")
         if isinstance(pattern, URLResolver):
             if route != "/admin/":  # Django's own, of which a test below takes the door
                 yield from walk(pattern.url_patterns, route, f"{pattern.namespace}:" if pattern.namespace else space)
