@@ -45,7 +45,7 @@ def test_every_dependency_is_pinned() -> None:
 def routes(patterns, prefix: str = "/") -> set[str]:
     found = set()
     for pattern in patterns:
-        route = prefix + str(pattern.pattern).removeprefix("^").removesuffix("$")
+        route = prefix + str(pattern.pattern).removeprefix("^").removesuffix("$").replace("\\.", ".")
         if isinstance(pattern, URLResolver):
             found |= {route} if route == "/admin/" else routes(pattern.url_patterns, route)
         elif isinstance(pattern, URLPattern):

@@ -151,14 +151,17 @@ class Results:
         return sorted((*self.cards, *self.left_out), key=lambda card: card.position)
 
 
-# One statement, so that what it counts for students, for cards and in all is of one moment, whoever answers meanwhile.
+# One statement, so that what it counts for students, for cards and in all is of one moment, whoever answers meanwhile. Arrays, not joins:
+# of a class that has just been held PostgreSQL has no statistics.
 _TALLIES = """
     SELECT a.seat_id, a.card_id,
            count(*) FILTER (WHERE a.verdict = 'machine' AND a."right"), count(*) FILTER (WHERE a.verdict = 'human' AND NOT a."right"),
            count(*) FILTER (WHERE a.verdict = 'machine' AND NOT a."right"), count(*) FILTER (WHERE a.verdict = 'human' AND a."right"),
            coalesce(sum(a.points), 0), percentile_cont(0.5) WITHIN GROUP (ORDER BY a.elapsed)
-      FROM classroom_answer a JOIN classroom_classcard c ON c.id = a.card_id JOIN classroom_seat s ON s.id = a.seat_id
-     WHERE c.session_id = %(session)s AND NOT c.skipped AND c.position <= %(revealed)s AND s.kicked_at IS NULL
+      FROM classroom_answer a
+     WHERE a.card_id = ANY(ARRAY(
+             SELECT c.id FROM classroom_classcard c WHERE c.session_id = %(session)s AND NOT c.skipped AND c.position <= %(revealed)s))
+       AND a.seat_id <> ALL(ARRAY(SELECT s.id FROM classroom_seat s WHERE s.session_id = %(session)s AND s.kicked_at IS NOT NULL))
      GROUP BY GROUPING SETS ((a.seat_id), (a.card_id), ())
 """
 # Of a card's position, which is a small one.
