@@ -131,12 +131,9 @@ def test_a_prompt_that_a_moderator_took_out_is_asked_of_nobody(session: ClassSes
 
 def test_no_class_begins_with_a_prompt_that_a_moderator_took_out(category: Category, bot: ModelVersion, now: datetime) -> None:
     Prompt.objects.create(text=PROMPT, key="tonight we will", status=Prompt.Status.REJECTED)
-    errors = {}
-    for prompt in ("Tonight  WE will", "Tonight we dance"):
-        form = NewClassForm(
-            {"mode": "write", "voice": category.slug, "prompt": prompt, "cards": 8, "show": "each", "keep_days": 1}, now=now
-        )
-        errors[prompt] = dict(form.errors)
+    said = {"mode": "write", "voice": category.slug, "writing_time": 5, "card_time": 30, "cards": 8, "show": "each", "keep_days": 1}
+    prompts = ("Tonight  WE will", "Tonight we dance")
+    errors = {prompt: dict(NewClassForm(said | {"prompt": prompt}, now=now).errors) for prompt in prompts}
     assert errors == {"Tonight  WE will": {"prompt": ["A moderator has taken that beginning out. Try another."]}, "Tonight we dance": {}}
 
 
@@ -256,7 +253,7 @@ def test_neither_the_order_nor_the_key_of_a_text_says_whose_it_is(
 ) -> None:
     """Hold many desks: as often as not, a text by a bot comes first, though all of them were stored last."""
     firsts = Counter[bool]()
-    for _ in range(40):
+    for _ in range(25):
         held = hold_writing(session.categories.get(), now=now)
         held, _ = reach_desk(held, monkeypatch, now=now, students=3)
         sheets = open_desk(session=held).sheets
@@ -264,8 +261,8 @@ def test_neither_the_order_nor_the_key_of_a_text_says_whose_it_is(
         firsts[sheets[0].body in own] += 1
         assert all(len(sheet.key) == 22 for sheet in sheets)
         assert [sheet.key for sheet in sheets] == sorted(sheet.key for sheet in sheets)
-    # Of 3 and 6 each comes first a third of the time; by number it would be 40 to 0.
-    assert 2 <= firsts[True] <= 30
+    # Of 3 by students and 6 by the bot one of the former comes first a third of the time; by number it would be 25 times.
+    assert 1 <= firsts[True] <= 20
 
 
 def test_a_bot_that_has_nothing_to_show_is_told_of(session: ClassSession, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
