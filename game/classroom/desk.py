@@ -84,4 +84,7 @@ def _store(code: str, answers: Sequence[GivenAnswer]) -> Sequence[Receipt]:
     if session is None:
         raise RoomClosed
     parts = frames.own_parts(session=session, tokens=[answer.seat_token for answer in answers])
-    return [Receipt(outcome, Reply(parts.get(answer.seat_token, ""), moment)) for outcome, answer in zip(outcomes, answers, strict=True)]
+    # What was wrong with an earlier try is over.
+    well = frames.render_trouble("")
+    replies = [Reply(parts.get(answer.seat_token, ""), moment, well) for answer in answers]
+    return [Receipt(outcome, reply) for outcome, reply in zip(outcomes, replies, strict=True)]

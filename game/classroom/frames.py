@@ -8,11 +8,11 @@ Templates, and what they are given. `stage` (selectors.Stage; `stage.state.phase
 - classroom/host/frame.html, classroom/presenter/frame.html: all of their fragments but `#clock`, by includes of whatever templates.
   Besides: `lines`, and `places` (selectors.Place of each student, in the order they came; read only if a template asks).
 - classroom/student/mine.html: `#mine`, rendered once for all students who differ only in what is printed. To print, not to ask
-  about and not to filter: `name`, `code`, `points`, `rank`, `rights`, `answered`, `earned` (points for the card on the table). To ask
+  about and not to filter: the numbers `points`, `rank`, `rights`, `answered` and `earned` (points for the card on the table). To ask
   about: `verdict` ("human", "machine" or "": on the card on the table), `right` (None before the reveal, and without a verdict),
   `own` (the card is the student's own text), `written` ("", "pending", "approved" or "rejected": the student's text), `ranked`
   (standings are shown now: `points`, `rank`, `rights` and `answered` say something), `top` (1, 2 or 3; 0 for the others); and
-  `stage`, `session` and `truth` as above, for what is the same for all.
+  `stage`, `session` and `truth` as above, for what is the same for all. Name and seat code never change: they are the page's.
 - classroom/parts/clock.html: `#clock`. `left` and `given` in ms (None where no time runs out), `running` (false while paused).
 - classroom/parts/trouble.html: `#trouble`. `code` and `sentence`, both empty when all is well.
 
@@ -24,7 +24,6 @@ from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from game.classroom import rules
@@ -44,7 +43,7 @@ TROUBLES = {
 }
 # Who watches the rooms of host and presenter.
 TEACHER = "teacher"
-_PRINTED = ("name", "code", "points", "rank", "rights", "answered", "earned")
+_PRINTED = ("points", "rank", "rights", "answered", "earned")
 # Private-use characters: no template writes them, and escaping leaves them alone.
 _BLANKS = {word: f"\ue000{word}\ue001" for word in _PRINTED}
 
@@ -103,15 +102,13 @@ def _render_places(stage: Stage, lines: Sequence[Line], tokens: Sequence[str] | 
         if shape not in shapes:
             shapes[shape] = _render_shape(stage, bool(lines), *shape)
         printed = {
-            "name": escape(place.name),
-            "code": place.code,
             "earned": place.earned,
             "points": line.points if line else 0,
             "rank": line.rank if line else 0,
             "rights": line.right if line else 0,
             "answered": line.answered if line else 0,
         }
-        parts[place.token] = mark_safe(shapes[shape] % printed)  # noqa: S308  # a template's, in which a name is escaped
+        parts[place.token] = mark_safe(shapes[shape] % printed)  # noqa: S308  # a template's, with numbers in it
     return parts
 
 
