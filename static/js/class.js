@@ -19,6 +19,7 @@ const NEVER = 2 ** 31 - 1;
 // After these it is no use to send the same once more.
 const FINAL = ["late", "wrong-card", "not-yours", "bad-frame", "too-big"];
 
+let focused;
 let kept;
 try { kept = JSON.parse(sessionStorage.getItem(store) ?? "null"); } catch { /* storage refused: kept for this page */ }
 
@@ -74,6 +75,8 @@ function settle() {
   const { verdict, own } = mine();
   if (kept && (kept.card !== table() || verdict || own !== undefined || FINAL.includes(part("trouble").dataset.code))) keep();
   mark(table() && (verdict || kept?.verdict));
+  // The buttons go while there is no card: whoever answers by Tab and Enter finds the focus again.
+  if (table() && document.activeElement === document.body) focused?.focus({ preventScroll: true });
   tell();
   tellConnection();
 }
@@ -188,6 +191,7 @@ function send() {
 
 answers.addEventListener("submit", (event) => {
   event.preventDefault();
+  focused = event.submitter.matches(":focus-visible") ? event.submitter : undefined;
   const { verdict, own } = mine();
   const card = table();
   if (!card || verdict || own !== undefined) return;

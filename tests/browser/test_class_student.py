@@ -95,6 +95,8 @@ def test_keys_answer_and_the_focus_stays_with_whoever_has_it(open_page: Open, ga
     button(page, "machine").focus()
     page.keyboard.press("Enter")
     expect_said(page, "machine")
+    move(game, code, "next", "next", "next")
+    expect(page.locator("#card-name")).to_have_text("Card 3 of 4")
     expect(button(page, "machine")).to_be_focused()
     assert answers(game, code) == ["human", "machine"]
 

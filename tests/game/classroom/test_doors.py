@@ -149,9 +149,9 @@ def test_a_name_that_can_not_be_had_is_told_beside_it(ada: Client, mallory: Clie
 
 
 REFUSALS = {
-    "lock": "The door is locked.",
-    "start": "They have begun already, and nobody may join any more.",
-    "end": "This class is over.",
+    "lock": ("The door is locked.", "Ask your teacher to open it.", "Try again"),
+    "start": ("They have begun already, and nobody may join any more.", "Watch the projector.", "Try again"),
+    "end": ("This class is over.", "Ask your teacher for another code.", "Another code"),
 }
 
 
@@ -163,8 +163,10 @@ def test_who_can_not_join_is_told_why_and_what_to_do(ada: Client, mallory: Clien
     press(session, action, now=now)
     for response in (mallory.get(door(session)), mallory.post(door(session), {"offer": sealed, "offered": "yes"})):
         assert response.status_code == 409
-        assert f'<h1 class="notice__heading">{REFUSALS[action]}</h1>' in text(response)
-        assert 'href="/join/"' in text(response)
+        page = text(response)
+        told = tuple(re.findall(rf'class="{name}"[^>]*>([^<]+)<', page)[0] for name in ("notice__heading", "notice__text", "button"))
+        assert told == REFUSALS[action]
+        assert 'href="/join/"' in page
     assert Seat.objects.count() == 1
     # Whoever has a seat is not kept from it.
     assert ada.post(door(session), {"seat_code": own.code})["Location"] == f"/class/{session.code}/"
