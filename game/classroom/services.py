@@ -64,7 +64,7 @@ def create_session(
 ) -> ClassSession:
     """Create a session in its lobby, with `cards` cards of `categories`; those of `write`, so many at most, come of what is written.
 
-    It deletes itself `keep_days` after `now`. Raises NotEnoughTweets.
+    It deletes itself `keep_days` after `now`, a homework so long after its deadline. Raises NotEnoughTweets.
     """
     session = _create(
         rng,
@@ -81,7 +81,7 @@ def create_session(
         typed_names=typed_names,
         deadline=deadline,
         card_limit=cards if mode == ClassSession.Mode.WRITE else 0,
-        delete_at=now + timedelta(days=keep_days),
+        delete_at=max(now, deadline or now) + timedelta(days=keep_days),
     )
     session.categories.set(categories)
     if mode != ClassSession.Mode.WRITE:

@@ -57,6 +57,11 @@ def test_a_class_begins_in_its_lobby_with_all_its_cards_dealt(category: Category
     assert [card.position for card in session.cards.all()] == [1, 2, 3, 4, 5, 6, 7]
 
 
+def test_a_homework_is_kept_so_long_after_it_closes(category: Category, now: datetime) -> None:
+    session = hold_class([category], now=now, mode="homework", card_time=None, deadline=now + timedelta(days=60))
+    assert session.delete_at == now + timedelta(days=60 + 30)
+
+
 def test_what_the_teacher_chose_is_what_its_phases_hang_on(category: Category, now: datetime) -> None:
     session = hold_class([category], now=now, card_time=None, show="never")
     assert session.chosen == rules.Settings(card_time=None, writing_time=None, show=rules.Show.NEVER)
