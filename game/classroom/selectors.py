@@ -9,7 +9,6 @@ from django.db.models import Count
 
 from game.classroom import rules
 from game.classroom.models import Answer, ClassCard, ClassSession
-from game.play.selectors import shown_text
 from game.pool.models import Kind
 
 
@@ -30,7 +29,7 @@ class Stage:
     def shown(self) -> dict[str, Any]:
         """Return what templates/parts/tweet.html shows of the card: nothing of a tweet that has left the game."""
         assert self.card
-        return shown_text(self.card.tweet) if self.card.tweet else {"text": self.card.body, "withdrawn": False}
+        return {"text": self.card.body, "withdrawn": self.card.withdrawn}
 
     @property
     def follows_skipped(self) -> bool:
