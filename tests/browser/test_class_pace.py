@@ -21,6 +21,8 @@ if new:
     user.groups.add(Group.objects.get(name="teacher"))
 """
 SetHomework = Callable[..., Page]
+# The teacher's page asks every five seconds.
+POLLS = 20_000
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def test_homework_is_begun_on_one_device_and_finished_on_another_while_the_teach
     laptop.keyboard.press("n")
     expect(laptop.locator("#card-name")).to_have_text("Card 2 of 3")
     text = laptop.locator("#tweet").inner_text()
-    expect(teacher.locator(".far__count")).to_have_text("1 of 3")
+    expect(teacher.locator(".far__count")).to_have_text("1 of 3", timeout=POLLS)
     laptop.close()
     phone = open_page(f"/join/{code}/", **PHONE)
     phone.locator("summary", has_text="I was here already").click()
@@ -100,7 +102,7 @@ def test_homework_is_begun_on_one_device_and_finished_on_another_while_the_teach
     answer_all(phone, 2, "Bot")
     expect(phone.locator(".mark")).to_have_count(3)
     expect(phone.locator(".ranks tbody tr")).to_have_count(1)
-    expect(teacher.locator(".far__count")).to_have_text("Finished")
+    expect(teacher.locator(".far__count")).to_have_text("Finished", timeout=POLLS)
     assert phone.evaluate("shifts") == []
 
 
@@ -171,7 +173,7 @@ def test_no_page_has_an_accessibility_fault_or_scrolls_sideways(
     go_on(student)
     answer_all(student, 2)
     faults += axe(student, width)
-    expect(teacher.locator(".far__count")).to_have_text("Finished")
+    expect(teacher.locator(".far__count")).to_have_text("Finished", timeout=POLLS)
     teacher.locator(".far summary").click()
     faults += axe(teacher, width)
     maker = open_page("/play/harbour/", **look)
