@@ -106,10 +106,8 @@ async def _measure_turns(stack: Stack, teacher: Player) -> list[Row]:
 
 async def _measure_growth(stack: Stack, teacher: Player) -> Row:
     """Answer in a big class and in a small one, whose cards are answered as many times sooner."""
-    rooms = [
-        _make_room(stack, teacher, seats=seats, cards=-(-TURNS * TURN // seats) + 1, silent=1)  # one more warms up
-        for seats in (SEATS, FEW)
-    ]
+    answers = (1 + TURNS) * TURN  # the first turn warms up
+    rooms = [_make_room(stack, teacher, seats=seats, cards=-(-answers // seats), silent=1) for seats in (SEATS, FEW)]
     sides = [Together(room, Random(7)) for room in rooms]
     for room in rooms:
         await room.open()

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import cast
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 # What a connection is closed with that ends without a word.
@@ -39,8 +40,7 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's are none by inheritance
 
     def data_received(self, data: bytes) -> None:
         """Take the server's consent to the handshake, then frames."""
