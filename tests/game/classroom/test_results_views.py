@@ -105,7 +105,7 @@ def test_a_class_that_goes_on_says_so_and_keeps_the_truth_of_the_card_on_the_tab
     Answer.objects.filter(card__position__gt=2).delete()
     response = teacher.get(address("results", session))
     page = words(response)
-    assert "So far. The class is going on; 3 cards to come, the one on the table among them." in page
+    assert "So far. The class is going on; 3 cards to come, with the one on the table." in page
     texts = [card.body for card in ClassCard.objects.filter(session=session)]
     assert [text in page for text in texts] == [True, False, False, False]
     assert "1 card, 3 answers." in page
@@ -236,7 +236,8 @@ def test_a_student_named_like_a_formula_is_text_in_every_file(category: Category
     session = make_session(User.objects.get(username=TEACHER), category)
     seats = seat_students(session, [name[:24] for name in EVIL])
     (card,) = deal(session, category, [HUMAN])
-    Tweet.objects.filter(pk=card.tweet_id).update(text="=cmd|' /C calc'!A0")
+    assert card.tweet
+    Tweet.objects.filter(pk=card.tweet.pk).update(text="=cmd|' /C calc'!A0")
     for seat in seats:
         answer(seat, [card], "r")
     rows = read_csv(teacher, session)
