@@ -11,7 +11,9 @@ const AGAIN = 2_000;
 const UNSEEN = 1_000;
 const GONE = [4403, 4404];
 const BY_ITSELF = [1006, 1011, 1012, 1013];
-const SMALLEST = 0.4;
+const STEP = 0.03;
+const SMALLEST = 0.3;
+const MANY = 1.5;
 let focused = "";
 let waiting;
 let unseen;
@@ -23,12 +25,14 @@ function tell() {
   if (told.textContent !== news) told.textContent = news;
 }
 
-// The step of its type hangs on the length of a text; for one of many lines that is not enough.
+// The step of its type hangs on the length of a text; for one of many lines that is not enough, nor is there room for thirty long names.
 function fit() {
-  const tweet = host.querySelector(".big .tweet");
   host.style.removeProperty("--shrink");
-  if (!tweet) return;
-  for (let shrink = 1; shrink > SMALLEST && tweet.scrollHeight > tweet.clientHeight; shrink -= 0.04) host.style.setProperty("--shrink", shrink - 0.04);
+  host.removeAttribute("data-columns");
+  const full = host.querySelector(".big .tweet, .seats:not([hidden])");
+  // Twenty short lines stand side by side before they are made small.
+  host.toggleAttribute("data-columns", full?.scrollHeight > MANY * full?.clientHeight);
+  for (let shrink = 1 - STEP; full && shrink > SMALLEST && full.scrollHeight > full.clientHeight; shrink -= STEP) host.style.setProperty("--shrink", shrink);
 }
 
 addEventListener("htmx:oobBeforeSwap", (event) => {

@@ -4,8 +4,17 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.moderators import PASSWORD
 from tests.stack import Stack
 
+# Whose classes `hold` makes.
+TEACHER = f"""
+from django.contrib.auth.models import Group, User
+user, _ = User.objects.get_or_create(username="teacher")
+user.set_password({PASSWORD!r})
+user.save()
+user.groups.add(Group.objects.get(name="teacher"))
+"""
 SAID = {"human": "Human", "machine": "Bot"}
 HELD = """
 from datetime import timedelta
@@ -75,3 +84,22 @@ def expect_said(page: Page, verdict: str) -> None:
     expect(page.locator("#mine")).to_have_text(f"You said {SAID[verdict]}.", timeout=30_000)
     for each in SAID:
         expect(button(page, each)).to_have_attribute("aria-pressed", str(each == verdict).lower())
+
+
+def show(page: Page, view: str, code: str) -> None:
+    """Open the teacher's `host` or `presenter` of a class, and wait until it is live."""
+    with page.expect_websocket(lambda socket: f"/live/class-{view}/{code}/" in socket.url):
+        page.goto(f"/class/{code}/{view}/")
+    page.wait_for_load_state()
+
+
+def press(page: Page, key: str, phase: str) -> None:
+    """Press a key on the teacher's page, once what was pressed before has arrived."""
+    expect(page.locator("#act")).not_to_have_class("htmx-request")
+    page.keyboard.press(key)
+    expect_phase(page, phase)
+
+
+def say_all(game: Stack, code: str, *verdicts: str) -> None:
+    """Have the first students of a class answer."""
+    run(game, f"session = find_session({code!r})\nsay(session, *zip(session.seats.order_by('pk'), {verdicts!r}), now=now)")

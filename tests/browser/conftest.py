@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import moderators
+from tests.browser import classes, moderators
 from tests.browser.actions import Open
 from tests.stack import Stack
 
@@ -114,3 +114,18 @@ def enter(open_page: Open, game: Stack) -> Open:
         return page
 
     return open_signed_in
+
+
+@pytest.fixture
+def teach(open_page: Open, game: Stack) -> Iterator[Open]:
+    """Return a function that opens a page as the teacher whose classes tests hold; they are gone afterwards."""
+    classes.run(game, classes.TEACHER)
+
+    def open_signed_in(path: str, **options: Any) -> Page:
+        page = open_page(f"/account/sign-in/?next={path}", **options)
+        moderators.sign_in(page, "teacher")
+        page.wait_for_url(f"**{path}")
+        return page
+
+    yield open_signed_in
+    classes.run(game, 'ClassSession.objects.filter(teacher__username="teacher").delete()')
