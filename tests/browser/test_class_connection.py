@@ -32,9 +32,7 @@ def test_a_reload_and_another_device_show_what_was_said(open_page: Open, game: S
     expect_said(page, "machine")
 
 
-def test_an_answer_given_while_the_server_is_down_is_kept_and_sent_when_it_is_back(
-    open_page: Open, game: Stack
-) -> None:
+def test_an_answer_given_while_the_server_is_down_is_kept_and_sent_when_it_is_back(open_page: Open, game: Stack) -> None:
     code = hold(game)
     page = open_page("/", **PHONE)
     sit_down(page, code)

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.actions import DEVICES, PHONE, SIDEWAYS, SMALL, Open
 from tests.browser.classes import SAID, answers, button, expect_phase, expect_said, hold, move, run, sit_down, truth
+from tests.browser.test_fit import DOUBLE_TEXT
 from tests.stack import Stack
 
 WAS = {"human": "person", "machine": "bot"}
@@ -127,6 +128,33 @@ def test_the_ring_counts_down_and_where_motion_is_unwanted_it_is_a_number(open_p
         rest = page.get_by_role("timer").inner_text()
         page.wait_for_function("() => new Promise((done) => setTimeout(() => done(true), 1500))")
         assert page.get_by_role("timer").inner_text() == rest
+
+
+def test_text_twice_as_large_still_fits_a_phone(open_page: Open, game: Stack) -> None:
+    code, named = hold(game, seconds=60), hold(game, typed_names=True)
+    page, widths = open_page("/join/", **PHONE), {}
+
+    def measure(name: str) -> None:
+        page.evaluate(DOUBLE_TEXT)
+        widths[name] = page.evaluate("document.documentElement.scrollWidth")
+
+    measure("the code")
+    for path in (f"/join/{named}/", f"/join/{code}/"):
+        page.goto(path)
+        measure(path)
+    sit_down(page, code)
+    measure("lobby")
+    run(game, f"seat(find_session({code!r}), 1, now=now)")
+    move(game, code, "start")
+    expect_phase(page, "card")
+    button(page, "human").click()
+    expect_said(page, "human")
+    measure("card")
+    for action, phase in (("next", "reveal"), ("next", "standings"), ("end", "podium")):
+        move(game, code, action)
+        expect_phase(page, phase)
+        measure(phase)
+    assert widths == dict.fromkeys(widths, 360)
 
 
 def test_without_scripts_the_page_says_what_it_needs(open_page: Open, game: Stack) -> None:
