@@ -16,6 +16,13 @@ def is_more_than_a_visit(record: logging.LogRecord) -> bool:
     return record.levelno > logging.INFO or PurePath(record.pathname).parent.name != "websockets"
 
 
+def without_a_clients_fault(record: logging.LogRecord) -> bool:
+    """Let a line do where a client's bytes are no text: uvicorn adds where it noticed, with which anybody could fill the log."""
+    if record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError):
+        record.exc_info = None
+    return True
+
+
 def logging_settings(level: str) -> dict[str, Any]:
     """Return Django's settings of the log: a line for each event, from `level` on."""
     return {
@@ -26,7 +33,7 @@ def logging_settings(level: str) -> dict[str, Any]:
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             "django.request": {"filters": [is_trouble]},
-            "uvicorn.error": {"filters": [is_more_than_a_visit]},
+            "uvicorn.error": {"filters": [is_more_than_a_visit, without_a_clients_fault]},
             # A line for each task received and one for each done: the clock sends one every few seconds. Failures are errors.
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},

@@ -9,6 +9,8 @@ def web(port: int, application: str = "game.asgi:application") -> list[str]:
     return [
         *(sys.executable, "-m", "uvicorn", application, "--host", "127.0.0.1", "--port", str(port)),
         *("--ws", "websockets-sansio", "--no-access-log", "--no-server-header"),
+        # Of a frame from a client; the longest that anybody should send is a thousand characters.
+        *("--ws-max-size", "16384"),
         # Open websockets must not hold up a stop; their pages reconnect.
         *("--timeout-graceful-shutdown", "2"),
     ]

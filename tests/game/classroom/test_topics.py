@@ -1,6 +1,7 @@
 """A class, live: who may watch, what each is sent, and what becomes of answers."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from tests.game.classroom.classes import hold_class, press, seat
 from tests.game.classroom.live import Held, answer, cookie_of_seat, data_of, hold, ids_of, sit
 from tests.game.live.test_live import Browser, join
 from tests.people import cookie_of
+from tests.test_docs import PROTOCOL, table
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis")]
 
@@ -55,18 +57,15 @@ async def test_a_student_is_sent_the_card_an_own_part_and_the_time(category: Cat
     assert 290_000 < int(clock["left"]) <= 300_000
 
 
-@pytest.mark.parametrize(
-    ("topic", "parts"),
-    [
-        ("class-host", ["stage", "count", "seats", "controls", "clock"]),
-        ("class-presenter", ["stage", "count", "controls", "seats", "clock"]),
-    ],
-)
-async def test_the_teacher_is_sent_the_card_counts_seats_and_buttons(category: Category, topic: str, parts: list[str]) -> None:
+@pytest.mark.parametrize("topic", ["class", "class-host", "class-presenter"])
+async def test_rooms_send_the_elements_that_the_protocol_names_with_their_data(category: Category, topic: str) -> None:
+    written = {row[0].removeprefix("#"): row[2] for row in table(PROTOCOL, "element") if topic in row[1].split(", ")}
     a_class = await hold(category)
-    frame = await (await watch(a_class, topic)).frame()
-    assert sorted(ids_of(frame)) == sorted(parts)
-    assert data_of(frame, "stage")["phase"] == "card"
+    socket = await (sit(a_class.session, a_class.seats[0]) if topic == "class" else watch(a_class, topic))
+    frame = await socket.frame()
+    assert sorted(ids_of(frame)) == sorted(written)
+    for name, described in written.items():
+        assert data_of(frame, name).keys() >= {word.removeprefix("data-") for word in re.findall(r"data-\w+", described)}
 
 
 async def test_an_answer_is_stored_and_told_to_the_seat_alone(category: Category) -> None:
