@@ -16,7 +16,7 @@ from game.classroom import rules, services
 from game.classroom.answers import Code, GivenAnswer, Outcome, store_answers
 from game.classroom.models import Answer, ClassSession, Seat
 from game.classroom.rules import GRACE, POINTS_FOOLED, Action, Phase
-from game.classroom.selectors import find_session, read_standings
+from game.classroom.selectors import find_session, read_stage, read_standings
 from game.classroom.services import act, kick
 from game.pool.models import Category
 from tests.game.classroom.classes import CARD_TIME, hold_class, on_table, press, say, seat
@@ -208,25 +208,36 @@ def texts(category: Category, now: datetime) -> ClassSession:
     return again(session)
 
 
+def test_what_somebody_said_who_was_sent_out_counts_for_nobody(texts: ClassSession, now: datetime) -> None:
+    ada, _, eve, mallory = texts.seats.order_by("pk")
+    session = press(texts, "start", now=now)
+    say(session, (eve, "machine"), (mallory, "machine"), now=now)
+    kick(seat=mallory, now=now)
+    session = press(session, "next", now=now)
+    stage = read_stage(again(session))
+    assert (stage.seats, stage.answered, stage.said_machine) == (3, 1, 1)
+    assert {line.name: line.points for line in read_standings(session) if line.points} == {ada.name: POINTS_FOOLED}
+
+
 # No seed is simpler than another.
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=[hypothesis.Phase.generate])
 @given(seed=st.integers(0, 2**32))
 def test_scores_always_add_up(texts: ClassSession, now: datetime, seed: int) -> None:
     dice = random.Random(seed)
     with transaction.atomic():
-        session, late = texts, 0
+        session, late = press(texts, "start", now=now), 0
         for step in range(20):
             moment = now + step * SECOND
             seats = list(session.seats.all())
             session = again(session)
             match dice.choice(("answer", "answer", "answer", "act", "act", "kick", "join")):
-                case "answer" if session.position:
+                case "answer":
                     said = [(dice.choice(seats), dice.choice(("human", "machine"))) for _ in range(dice.randint(1, 4))]
                     say(session, *said, now=moment)
                 case "act":
-                    action = dice.choice((Action.START, Action.NEXT, Action.NEXT, Action.SKIP, Action.PAUSE, Action.RESUME, Action.EXTEND))
+                    action = dice.choice((Action.NEXT, Action.NEXT, Action.NEXT, Action.SKIP, Action.PAUSE, Action.RESUME, Action.EXTEND))
                     act(session_id=session.pk, action=action, version=session.version, now=moment)
-                case "kick" if step % 5 == 0:
+                case "kick" if step > 5:
                     kick(seat=dice.choice(seats), now=moment)
                 case "join":
                     late += 1

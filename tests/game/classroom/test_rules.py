@@ -126,6 +126,15 @@ def test_without_standings_after_each_the_next_card_follows_the_truth(show: Show
     assert led_to(apply(LAST_REVEAL, Action.NEXT, settings, START)) == "podium 3"
 
 
+def test_a_pause_costs_no_time_however_long_it_is() -> None:
+    before = apply(CARD, Action.PAUSE, LIVE, START + 5 * SECOND)
+    assert before
+    assert (before.left, before.deadline) == (15 * SECOND, None)
+    after = apply(before, Action.RESUME, LIVE, START + timedelta(days=1))
+    assert after
+    assert (after.given, after.left, after.deadline) == (TWENTY, None, START + timedelta(days=1) + 15 * SECOND)
+
+
 def test_it_is_extended_by_fifteen_seconds_up_to_an_hour() -> None:
     after = apply(CARD, Action.EXTEND, LIVE, START + 10 * SECOND)
     assert after
@@ -182,7 +191,8 @@ def test_what_can_be_no_code_is_none(typed: str) -> None:
     assert rules.read_code(typed) is None
 
 
-durations = st.integers(0, 3_700_000).map(lambda milliseconds: timedelta(milliseconds=milliseconds))
+# Mostly shorter than a card lasts.
+durations = (st.integers(0, 4_000) | st.integers(0, 4_000) | st.integers(0, 4_000_000)).map(lambda each: timedelta(milliseconds=each))
 choices = st.builds(
     Settings,
     card_time=st.none() | st.integers(5, 120).map(lambda seconds: timedelta(seconds=seconds)),
@@ -218,6 +228,12 @@ class LiveClass(RuleBasedStateMachine):
             assert after.phase == Phase.CARD
         assert after.locked == {Action.LOCK: True, Action.UNLOCK: False}.get(action, before.locked)
         self.state = after
+
+    @rule(choice=st.integers(0, len(Action) - 1))
+    def press_what_is_legal(self, choice: int) -> None:
+        legal = [action for action in Action if action != Action.END and apply(self.state, action, self.settings, self.now)]
+        if legal:
+            self.press(legal[choice % len(legal)])
 
     @rule(passed=durations)
     def wait(self, passed: timedelta) -> None:

@@ -220,6 +220,15 @@ def test_a_tweet_withdrawn_before_it_is_shown_is_replaced_by_another(category: C
     assert session.cards.values("tweet").distinct().count() == 4
 
 
+def test_a_tweet_withdrawn_while_it_is_on_the_table_is_not_swapped_under_the_class(category: Category, now: datetime) -> None:
+    session = press(hold_class([category], now=now), "start", now=now)
+    before = on_table(session)
+    withdraw(before)
+    session = press(session, "pause", "resume", "lock", now=now)
+    after = on_table(session)
+    assert (after.token, after.tweet_id, after.body) == (before.token, before.tweet_id, "")
+
+
 def test_a_card_for_which_there_is_no_other_tweet_is_passed_over(category: Category, now: datetime) -> None:
     session = hold_class([category], now=now)
     Tweet.objects.exclude(pk__in=session.cards.filter(position=3).values("tweet")).update(status="withdrawn")
