@@ -44,7 +44,7 @@ def test_an_answer_given_while_the_server_is_down_is_kept_and_sent_when_it_is_ba
         expect(page.locator("#live")).to_have_text("No connection. Trying again.")
         button(page, "machine").click()
         expect(button(page, "machine")).to_have_attribute("aria-pressed", "true")
-        expect(page.locator("#live")).to_have_text("No connection. Your answer is kept.")
+        expect(page.locator("#live")).to_have_text("No connection. Answer kept.")
         assert answers(game, code) == []
     finally:
         game.start_web()
