@@ -77,9 +77,9 @@ def hold(game: Stack, seconds: int = 300) -> str:
     return next(line.split()[1] for line in printed.splitlines() if line.startswith("code "))
 
 
-def teach(open_page: Open, code: str, view: str = "presenter", **device: Any) -> Page:
+def teach(open_page: Open, code: str, device: dict[str, Any] | None = None, *, view: str = "presenter") -> Page:
     """Open a teacher's page of the class."""
-    page = open_page(f"/account/sign-in/?next=/class/{code}/{view}/", **device)
+    page = open_page(f"/account/sign-in/?next=/class/{code}/{view}/", **(device or {}))
     page.get_by_label("Username").fill("wilma")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
@@ -88,9 +88,9 @@ def teach(open_page: Open, code: str, view: str = "presenter", **device: Any) ->
     return page
 
 
-def join(open_page: Open, code: str, name: str, **device: Any) -> Page:
+def join(open_page: Open, code: str, name: str, device: dict[str, Any] = PHONE) -> Page:
     """Sit down as a student called `name`."""
-    page = open_page(f"/join/{code}/", **(device or PHONE))
+    page = open_page(f"/join/{code}/", **device)
     page.get_by_label("Your name in this class").fill(name)
     page.get_by_role("button", name="Join", exact=True).click()
     expect(page.locator("#stage")).to_be_visible()
@@ -113,7 +113,7 @@ def approve_all(teacher: Page, count: int) -> None:
 
 
 def test_a_class_writes_and_guesses_whose_is_whose(open_page: Open, code: str) -> None:
-    teacher, board = teach(open_page, code, **LAPTOP), teach(open_page, code, "host", **LAPTOP)
+    teacher, board = teach(open_page, code, LAPTOP), teach(open_page, code, LAPTOP, view="host")
     pages = {name: join(open_page, code, name) for name in ("Ada", "Bob", "Cleo")}
     teacher.get_by_role("button", name="Start").click()
     expect(board.locator("#stage")).to_contain_text(f"{PROMPT} …")
@@ -149,13 +149,18 @@ def play_card(teacher: Page, board: Page, pages: dict[str, Page]) -> str:
             page.get_by_role("button", name="Bot", exact=True).click()
     expect(board.locator("#stage")).to_have_attribute("data-phase", "reveal")
     expect(board.locator("#stage")).to_contain_text(f"{writer} wrote it just now" if writer else "The bot")
-    teacher.keyboard.press("n")
-    phase = board.locator("#stage")
-    expect(phase).not_to_have_attribute("data-phase", "reveal")
-    if phase.get_attribute("data-phase") == "standings":
-        teacher.keyboard.press("n")
-        expect(phase).not_to_have_attribute("data-phase", "standings")
+    phase = go_on(teacher, board, "reveal")
+    if phase == "standings":
+        go_on(teacher, board, "standings")
     return "human" if writer else "machine"
+
+
+def go_on(teacher: Page, board: Page, phase: str) -> str | None:
+    """Press the key that ends a phase, once the presenter's page is in it, and return the next one."""
+    expect(teacher.locator("#stage")).to_have_attribute("data-phase", phase)
+    teacher.keyboard.press("n")
+    expect(board.locator("#stage")).not_to_have_attribute("data-phase", phase)
+    return board.locator("#stage").get_attribute("data-phase")
 
 
 def test_a_sheet_outlives_a_reload_and_whatever_the_teacher_presses(open_page: Open, code: str) -> None:
@@ -184,12 +189,10 @@ def test_what_was_typed_when_the_time_runs_out_counts(open_page: Open, game: Sta
     teacher, ada = teach(open_page, code), join(open_page, code, "Ada")
     teacher.get_by_role("button", name="Start").click()
     sheet = ada.get_by_label("Go on from here")
-    typed = "count"
-    sheet.press_sequentially(typed)
+    sheet.press_sequentially("count")
     # On and on, without a pause that would keep it.
-    while ada.locator("#stage").get_attribute("data-phase") == "writing" and len(typed) < 200:
-        ada.keyboard.type(" owls")
-        typed += " owls"
+    while ada.locator("#stage").get_attribute("data-phase") == "writing":
+        ada.keyboard.type(" owls", delay=50)
     expect(ada.locator("#stage")).to_contain_text("You handed in")
     kept = ada.locator("#handed-in .writing__prompt").inner_text()
     assert kept.startswith(f"{PROMPT} count owls owls owls")
@@ -223,7 +226,7 @@ def test_a_sheet_is_kept_once_the_connection_is_back(open_page: Open, code: str)
 
 
 def test_decisions_are_taken_back_and_walked_through_with_keys(open_page: Open, code: str) -> None:
-    teacher, ada = teach(open_page, code, **LAPTOP), join(open_page, code, "Ada")
+    teacher, ada = teach(open_page, code, LAPTOP), join(open_page, code, "Ada")
     teacher.get_by_role("button", name="Start").click()
     type_text(ada, "paint the whole shed")
     teacher.get_by_role("button", name="Stop writing").click()
@@ -236,7 +239,7 @@ def test_decisions_are_taken_back_and_walked_through_with_keys(open_page: Open, 
 
 
 def test_the_desk_goes_on_where_it_was_after_a_reload(open_page: Open, code: str) -> None:
-    teacher, ada = teach(open_page, code, **LAPTOP), join(open_page, code, "Ada")
+    teacher, ada = teach(open_page, code, LAPTOP), join(open_page, code, "Ada")
     teacher.get_by_role("button", name="Start").click()
     type_text(ada, "paint the whole shed")
     teacher.get_by_role("button", name="Stop writing").click()
@@ -252,9 +255,9 @@ def test_the_desk_goes_on_where_it_was_after_a_reload(open_page: Open, code: str
 def test_no_page_of_a_class_that_writes_has_an_accessibility_fault_or_scrolls_sideways(
     open_page: Open, code: str, device: dict[str, Any], scheme: str
 ) -> None:
-    look = {**device, "color_scheme": scheme}
-    teacher, board, ada = teach(open_page, code, **look), teach(open_page, code, "host", **look), join(open_page, code, "Ada", **look)
-    faults = []
+    look: dict[str, Any] = {**device, "color_scheme": scheme}
+    teacher, board, ada = teach(open_page, code, look), teach(open_page, code, look, view="host"), join(open_page, code, "Ada", look)
+    faults: list[tuple[str, str, str]] = []
 
     def examine(name: str, page: Page) -> None:
         found = Axe().run(page).response["violations"]
