@@ -1,14 +1,16 @@
 """Answers of a class, however many at once, in one transaction."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from django.db import connection, transaction
 
 from game.classroom import rules
-from game.classroom.models import Answer, ClassCard, ClassSession, Seat
+from game.classroom.models import Answer, ClassCard, ClassSession
 from game.classroom.services import TEACHER, announce_class, move_on_if_answered, move_on_if_due
 
 
@@ -43,13 +45,19 @@ class Outcome:
 
 # Nobody moves the class on, or sends somebody out, between what is checked under this lock and what is stored.
 _LOCK = "SELECT * FROM classroom_classsession WHERE id = %s FOR SHARE"
+# By their keys, so that two batches wait for each other instead of locking each other out. One value: a column each takes longer to write.
 _STORE = """
     INSERT INTO classroom_answer (card_id, seat_id, verdict, "right", elapsed, points, at)
-    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::boolean[], %s::interval[], %s::smallint[], %s::timestamptz[])
+    SELECT card_id, seat_id, verdict, "right", elapsed, points, at
+      FROM json_to_recordset(%s::json)
+           AS (card_id bigint, seat_id bigint, verdict text, "right" boolean, elapsed interval, points smallint, at timestamptz)
+     ORDER BY card_id, seat_id
     ON CONFLICT (card_id, seat_id) DO NOTHING
     RETURNING card_id, seat_id
 """
+# Of an answer: its card and its seat.
 _Key = tuple[int, int]
+_NOBODY = (0, 0)
 
 
 def store_answers(*, session_id: int, answers: Sequence[GivenAnswer]) -> list[Outcome]:
@@ -74,63 +82,68 @@ def store_answers(*, session_id: int, answers: Sequence[GivenAnswer]) -> list[Ou
 
 
 def _store(session: ClassSession, answers: Sequence[GivenAnswer]) -> list[Outcome]:
-    seats = {seat.token: seat for seat in session.seats.filter(token__in={answer.seat_token for answer in answers}, kicked_at=None)}
-    found = session.cards.filter(token__in={answer.card_token for answer in answers})
-    cards = {card.token: card for card in found.select_related("tweet__author", "text")}
-    pairs = [(seats.get(answer.seat_token), cards.get(answer.card_token)) for answer in answers]
-    new: dict[_Key, Answer] = {}
-    refused: list[Code | None] = []
-    for (seat, card), answer in zip(pairs, answers, strict=True):
-        code = _refuse(session, seat, card, answer.at)
-        refused.append(code)
-        if seat and card and not code:
-            new.setdefault((card.pk, seat.pk), _judge(session, seat, card, answer))
-    stored = _insert(new)
-    keys = {(card.pk, seat.pk) for seat, card in pairs if seat and card}
-    before = _read_verdicts(keys - stored)
+    # Without a model's instance for each of a thousand, which takes longer than all the rest.
+    found = session.seats.filter(token__in={answer.seat_token for answer in answers}, kicked_at=None)
+    seats = dict(found.values_list("token", "pk"))
+    dealt = session.cards.filter(token__in={answer.card_token for answer in answers})
+    cards = {card.token: card for card in dealt.select_related("tweet__author", "text")}
+    state = session.state
+    new: dict[_Key, dict[str, Any]] = {}
+    judged: list[tuple[_Key, Code | None]] = []
+    for answer in answers:
+        seat, card = seats.get(answer.seat_token), cards.get(answer.card_token)
+        code = _refuse(state, seat, card, answer.at)
+        key = (card.pk, seat) if card and seat else _NOBODY
+        judged.append((key, code))
+        if card and not code:
+            new.setdefault(key, _judge(session, state, key, card.kind, answer))
+    stored = _insert(list(new.values()))
+    known = _read_verdicts({key for key, _ in judged} - stored)
     outcomes = []
-    for (seat, card), code in zip(pairs, refused, strict=True):
-        key = (card.pk, seat.pk) if seat and card else None
+    for key, code in judged:
         if key in stored:
             # The same answer twice in a batch: the second one is a retry.
             stored.remove(key)
-            before[key] = new[key].verdict
-            outcomes.append(Outcome(Code.KEPT, new[key].verdict))
-        elif key in before:
-            outcomes.append(Outcome(Code.KNOWN, before[key]))
+            known[key] = new[key]["verdict"]
+            outcomes.append(Outcome(Code.KEPT, known[key]))
+        elif key in known:
+            outcomes.append(Outcome(Code.KNOWN, known[key]))
         else:
             assert code, "what was neither refused nor stored was known"
             outcomes.append(Outcome(code))
     return outcomes
 
 
-def _refuse(session: ClassSession, seat: Seat | None, card: ClassCard | None, at: datetime) -> Code | None:
+def _refuse(state: rules.State, seat: int | None, card: ClassCard | None, at: datetime) -> Code | None:
     """Return why an answer that the seat has not given yet does not count; None where it does."""
     if seat is None:
         return Code.NO_SEAT
     if card is None:
         return Code.WRONG_CARD
-    if card.text and card.text.seat_id == seat.pk:
+    if card.text and card.text.seat_id == seat:
         return Code.NOT_YOURS
-    if card.position > session.position:
+    if card.position > state.position:
         return Code.WRONG_CARD
-    return None if card.position == session.position and rules.takes_answers(session.state, at) else Code.LATE
+    return None if card.position == state.position and rules.takes_answers(state, at) else Code.LATE
 
 
-def _judge(session: ClassSession, seat: Seat, card: ClassCard, answer: GivenAnswer) -> Answer:
-    right = answer.verdict == card.kind
-    elapsed = rules.elapsed(session.state, answer.at)
-    points = rules.points(right=right, elapsed=elapsed, given=session.given, speed=session.speed_points)
-    return Answer(card=card, seat=seat, verdict=answer.verdict, right=right, elapsed=elapsed, points=points, at=answer.at)
+def _judge(session: ClassSession, state: rules.State, key: _Key, truth: str, answer: GivenAnswer) -> dict[str, Any]:
+    right, elapsed = answer.verdict == truth, rules.elapsed(state, answer.at)
+    return {
+        "card_id": key[0],
+        "seat_id": key[1],
+        "verdict": answer.verdict,
+        "right": right,
+        "elapsed": None if elapsed is None else f"{elapsed.total_seconds():.6f} seconds",
+        "points": rules.points(right=right, elapsed=elapsed, given=state.given, speed=session.speed_points),
+        "at": answer.at.isoformat(),
+    }
 
 
-def _insert(new: dict[_Key, Answer]) -> set[_Key]:
+def _insert(rows: Sequence[dict[str, Any]]) -> set[_Key]:
     """Store answers, but for those of seats that have answered; return which were stored."""
-    # In the order of their keys, so that two batches wait for each other instead of locking each other out.
-    rows = [new[key] for key in sorted(new)]
-    columns = [[getattr(row, name) for row in rows] for name in ("card_id", "seat_id", "verdict", "right", "elapsed", "points", "at")]
     with connection.cursor() as cursor:
-        cursor.execute(_STORE, columns)
+        cursor.execute(_STORE, [json.dumps(rows)])
         return set(cursor.fetchall())
 
 
