@@ -113,7 +113,9 @@ class NewClassForm(forms.Form):
         self._offer("categories", playable)
         self._offer("voice", writers)
         self.initial.setdefault("categories", [category.slug for category in playable])
-        self.has_decks, self.has_writers = playable.exists(), writers.exists()
+        self.has_decks = playable.exists()
+        if not writers.exists():
+            self.fields["voice"].help_text = "No deck has a bot that can write. A moderator trains one."
         keep = self.fields["keep_days"]
         assert isinstance(keep, forms.TypedChoiceField)
         keep.choices = _keep_choices()

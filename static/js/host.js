@@ -10,13 +10,16 @@ const OVERDUE = 3_000;
 const AGAIN = 2_000;
 const UNSEEN = 1_000;
 const GONE = [4403, 4404];
-const BY_ITSELF = [1006, 1011, 1012, 1013];
+// Whoever looked away for longer may have a connection that only seems to be one.
+const ASLEEP = 5_000;
+const NEVER = 2 ** 31 - 1;
 const STEP = 0.03;
 const SMALLEST = 0.3;
 const MANY = 1.5;
 let focused = "";
 let waiting;
 let unseen;
+let frames = 0;
 
 const ask = () => htmx.trigger("#ask", "ask");
 
@@ -37,9 +40,9 @@ function fit() {
 
 addEventListener("htmx:oobBeforeSwap", (event) => {
   const { target, fragment } = event.detail;
-  clearTimeout(waiting);
   for (const fold of target.querySelectorAll("details[open]")) fragment.getElementById?.(fold.id)?.setAttribute("open", "");
   if (target.isEqualNode(fragment.firstElementChild)) event.preventDefault();
+  else if (target.id === "stage") clearTimeout(waiting);
 });
 addEventListener("htmx:wsBeforeMessage", (event) => {
   focused = document.activeElement?.id;
@@ -48,42 +51,77 @@ addEventListener("htmx:wsBeforeMessage", (event) => {
   const [, version] = /data-version="(\d+)"/.exec(event.detail.message) ?? [];
   if (Number(version) < Number(part("stage").dataset.version)) event.preventDefault();
 });
+
 function settle() {
   if (focused && document.activeElement === document.body) part(focused)?.focus({ preventScroll: true });
   fit();
   tell();
 }
-addEventListener("htmx:wsAfterMessage", settle);
+
+addEventListener("htmx:wsAfterMessage", () => {
+  frames += 1;
+  settle();
+});
 addEventListener("htmx:afterSettle", settle);
 addEventListener("resize", fit);
 
 // A button changes something, which comes as a frame; or it came late, or the connection is away.
+let before = 0;
+addEventListener("htmx:beforeRequest", () => { before = frames; });
 addEventListener("htmx:afterRequest", ({ target }) => {
   if (target.id === "ask") return;
   clearTimeout(unseen);
-  unseen = setTimeout(ask, UNSEEN);
+  if (frames === before) unseen = setTimeout(again, UNSEEN);
   part("ending").hidePopover();
 });
 
 addEventListener("clock:out", () => {
   clearTimeout(waiting);
   waiting = setTimeout(function overdue() {
-    ask();
+    again();
     waiting = setTimeout(overdue, AGAIN);
   }, OVERDUE);
 });
-// Of a page that was asleep the connection may only seem to be one.
-const wake = () => { if (!document.hidden) ask(); };
-addEventListener("online", wake);
-document.addEventListener("visibilitychange", wake);
 
-addEventListener("htmx:wsOpen", () => { live.textContent = ""; });
+// The extension stays away after most of the server's close codes, and too long after the others: here it leaves that to us.
+let socket;
+let wrapper;
+let connecting;
+let left = 0;
+htmx.config.wsReconnectDelay = () => NEVER;
+htmx.createWebSocket = (url) => { socket = new WebSocket(url); return socket; };
+
+function connect() {
+  clearTimeout(connecting);
+  socket.close();
+  wrapper?.reconnect();
+}
+
+// What should have come did not: the connection may only seem to be one.
+function again() {
+  ask();
+  connect();
+}
+
+addEventListener("htmx:wsOpen", ({ detail }) => {
+  wrapper = detail.socketWrapper;
+  live.textContent = "";
+});
 addEventListener("htmx:wsClose", ({ detail: { event, socketWrapper } }) => {
+  // One that another has taken the place of is not missed.
+  if (event.target !== socket) return;
+  wrapper = socketWrapper ?? wrapper;
   const isGone = GONE.includes(event.code);
   live.textContent = isGone ? live.dataset.lost : live.dataset.off;
-  if (!isGone && !BY_ITSELF.includes(event.code)) setTimeout(() => socketWrapper.reconnect(), AGAIN);
+  if (!isGone) connecting = setTimeout(connect, AGAIN * (0.5 + Math.random()));
 });
 addEventListener("htmx:sendError", () => { live.textContent = live.dataset.off; });
+addEventListener("online", again);
+addEventListener("pageshow", (event) => { if (event.persisted) again(); });
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) left = Date.now();
+  else if (Date.now() - left > ASLEEP) again();
+});
 
 // The long keys, which a clicker has, too. A button that has the focus is pressed by Space itself.
 addEventListener("keydown", (event) => {
