@@ -32,8 +32,8 @@ SEND_TIMEOUT_SECONDS = 5.0
 class Room:
     """The sockets of this process that watch one room, and the task that feeds them."""
 
-    def __init__(self, name: str, key: str) -> None:
-        self.name, self.key = name, key
+    def __init__(self, name: str, key: str, turn: asyncio.Lock) -> None:
+        self.name, self.key, self.turn = name, key, turn
         self.sockets: set[Socket] = set()
         self.rendered = False
         self.changed = asyncio.Event()
@@ -67,7 +67,8 @@ class Room:
                 self.changed.clear()
                 self.times.append(loop.time())
                 try:
-                    await self.show()
+                    async with self.turn:
+                        await self.show()
                 except DatabaseError:
                     logger.exception("Room %s of %s was not rendered; trying again.", self.key, self.name)
         finally:
@@ -142,8 +143,8 @@ class Room:
 class OpenRoom(Room):
     """A room in which all see the same."""
 
-    def __init__(self, topic: Topic, key: str) -> None:
-        super().__init__(topic.name, key)
+    def __init__(self, topic: Topic, key: str, turn: asyncio.Lock) -> None:
+        super().__init__(topic.name, key, turn)
         self.topic = topic
         self.frame = ""
 
@@ -173,8 +174,8 @@ class Sight:
 class SeatedRoom(Room):
     """A room in which everybody sees a part of their own, too."""
 
-    def __init__(self, topic: SeatedTopic, key: str) -> None:
-        super().__init__(topic.name, key)
+    def __init__(self, topic: SeatedTopic, key: str, turn: asyncio.Lock) -> None:
+        super().__init__(topic.name, key, turn)
         self.topic = topic
         self.sights: dict[Socket, Sight] = {}
         self.places: dict[str, set[Socket]] = {}
@@ -234,12 +235,16 @@ class Hub:
 
     def __init__(self) -> None:
         self.rooms: dict[tuple[str, str], Room] = {}
+        # Rooms are rendered in one thread all the same. One that renders while another room's frames are written takes the
+        # interpreter from it at every single write.
+        self.turn = asyncio.Lock()
 
     async def join(self, socket: Socket, topic: AnyTopic, key: str, who: str = "") -> None:
         """Add `socket` to a room; it gets the current state at once, and each later one."""
         room = self.rooms.get((topic.name, key))
         if room is None:
-            room = self.rooms[topic.name, key] = SeatedRoom(topic, key) if isinstance(topic, SeatedTopic) else OpenRoom(topic, key)
+            room = SeatedRoom(topic, key, self.turn) if isinstance(topic, SeatedTopic) else OpenRoom(topic, key, self.turn)
+            self.rooms[topic.name, key] = room
             room.task.add_done_callback(lambda _task: self._end(room))
         await room.add(socket, who)
 
