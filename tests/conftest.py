@@ -67,14 +67,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 # Minutes each: what one process is at while the other has nothing left to do had better be short.
-LONGEST_FIRST = ("pages", "training", "processes", "tests/game/embedded/test_supervise.py")
+LONGEST_FIRST = ("pages", "classes", "training", "processes", "tests/game/embedded/test_supervise.py")
 
 
 @cache
 def scope_of(path: str) -> str:
     """Return under which name a file of tests is kept together with others."""
     if path.startswith("tests/browser/"):
-        return "pages"
+        return "classes" if path.startswith("tests/browser/test_class") else "pages"
     if re.search(r"import .*\bStack\b", (ROOT / path).read_text(encoding="utf-8")):
         return "processes"
     return "training" if path.startswith("tests/training/") else path
@@ -83,7 +83,7 @@ def scope_of(path: str) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give what hangs on the pace of browsers and processes a second try: on a busy machine one in thousands fails. The summary tells."""
     for item in items:
-        if scope_of(item.nodeid.partition("::")[0]) in ("pages", "processes"):
+        if scope_of(item.nodeid.partition("::")[0]) in ("pages", "classes", "processes"):
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
