@@ -10,6 +10,7 @@ from channels.db import database_sync_to_async
 
 from game.classroom import frames
 from game.classroom.answers import GivenAnswer, Outcome, store_answers
+from game.classroom.models import ClassSession
 from game.classroom.selectors import find_session
 from game.live.topics import Reply, RoomClosed, new_moment
 
@@ -74,12 +75,11 @@ async def hand_in(*, code: str, answer: GivenAnswer) -> Receipt:
 
 @database_sync_to_async
 def _store(code: str, answers: Sequence[GivenAnswer]) -> Sequence[Receipt]:
-    session = find_session(code)
-    if session is None:
+    session_id = ClassSession.objects.filter(code=code).values_list("pk", flat=True).first()
+    if session_id is None:
         raise RoomClosed
-    outcomes = store_answers(session_id=session.pk, answers=answers)
+    outcomes = store_answers(session_id=session_id, answers=answers)
     moment = new_moment()
-    # Storing the last answer turns the card.
     session = find_session(code)
     if session is None:
         raise RoomClosed

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.db import connection
@@ -12,18 +13,47 @@ from game.classroom.models import Answer, ClassCard, ClassSession
 from game.pool.models import Kind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stage:
-    """A class at a moment: what is the same for everybody in it."""
+    """A class at a moment: what is the same for everybody in it. Counts are read when a template first asks: students' ask for few."""
 
     session: ClassSession
     state: rules.State
-    seats: int
     card: ClassCard | None  # on the table, or revealed
-    answered: int
-    said_human: int
-    said_machine: int
-    written: int  # texts by students, while they are written and chosen
+
+    @cached_property
+    def seats(self) -> int:
+        """Return how many students there are."""
+        return self.session.seats.filter(kicked_at=None).count()
+
+    @cached_property
+    def answered(self) -> int:
+        """Return how many have answered the card."""
+        answered = self.said_human + self.said_machine
+        if self.card and self.card.text_id and self.state.phase == rules.Phase.CARD:
+            # Whoever wrote a text does not answer it: that all but one have answered would tell the last one that a machine wrote it.
+            return min(answered, max(0, self.seats - 2))
+        return answered
+
+    @property
+    def said_human(self) -> int:
+        """Return how many took the card for a person's."""
+        return self._said.get(Kind.HUMAN, 0)
+
+    @property
+    def said_machine(self) -> int:
+        """Return how many took the card for a bot's."""
+        return self._said.get(Kind.MACHINE, 0)
+
+    @cached_property
+    def written(self) -> int:
+        """Return how many texts there are by students."""
+        return self.session.texts.filter(seat__isnull=False, seat__kicked_at=None).count()
+
+    @cached_property
+    def _said(self) -> dict[str, int]:
+        rows = Answer.objects.filter(card=self.card, seat__kicked_at=None).values_list("verdict").annotate(Count("pk"))
+        return dict(rows.order_by()) if self.card else {}
 
     @property
     def shown(self) -> dict[str, Any]:
@@ -76,31 +106,7 @@ def read_stage(session: ClassSession) -> Stage:
     if session.position and session.phase in (rules.Phase.CARD, rules.Phase.REVEAL):
         related = ("tweet__author", "tweet__category", "text__seat", "text__model_version")
         card = session.cards.select_related(*related).get(position=session.position)
-    said = _count_verdicts(card) if card else {}
-    human, machine = (said.get(kind.value, 0) for kind in (Kind.HUMAN, Kind.MACHINE))
-    seats, answered = session.seats.filter(kicked_at=None).count(), human + machine
-    if card and card.text_id and session.phase == rules.Phase.CARD:
-        # Whoever wrote a text does not answer it: that all but one have answered would tell the last one that a machine wrote it.
-        answered = min(answered, max(0, seats - 2))
-    return Stage(
-        session=session,
-        state=session.state,
-        seats=seats,
-        card=card,
-        answered=answered,
-        said_human=human,
-        said_machine=machine,
-        written=_count_written(session) if session.phase in (rules.Phase.WRITING, rules.Phase.CHOOSING) else 0,
-    )
-
-
-def _count_written(session: ClassSession) -> int:
-    return session.texts.filter(seat__isnull=False, seat__kicked_at=None).count()
-
-
-def _count_verdicts(card: ClassCard) -> dict[str, int]:
-    rows = Answer.objects.filter(card=card, seat__kicked_at=None).values_list("verdict").annotate(Count("pk"))
-    return dict(rows.order_by())
+    return Stage(session=session, state=session.state, card=card)
 
 
 _PLACES = """
