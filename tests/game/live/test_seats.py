@@ -10,8 +10,8 @@ from django.db import OperationalError
 from game.live import consumers
 from game.live import hub as hub_module
 from game.live.hub import current_hub
-from game.live.sockets import Close
 from game.live.services import _send
+from game.live.sockets import Close
 from game.live.topics import Dismissed, Frames, Refused, Reply, RoomClosed, _topics, new_moment, register_topic
 from tests.game.live.test_live import Browser, join
 
