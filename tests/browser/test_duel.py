@@ -67,7 +67,7 @@ for column in Column.objects.filter(prompt__token={token!r}, state="pending"):
 
 @pytest.fixture(scope="module")
 def tokens(game: Stack) -> Iterator[dict[str, str]]:
-    """Return the tokens of prompts by name; meanwhile no other deck's model answers, and afterwards these decks are off, the prompts gone."""
+    """Return the tokens of prompts by name; until they are gone again no other deck's model answers."""
     others = "SELECT category_id FROM generation_modelversion WHERE state = 'active'"
     with game.connect() as connection:
         switched = connection.execute(f"UPDATE pool_category SET active = false WHERE active AND id IN ({others}) RETURNING id").fetchall()
