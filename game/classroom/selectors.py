@@ -109,28 +109,32 @@ def read_stage(session: ClassSession) -> Stage:
     return Stage(session=session, state=session.state, card=card)
 
 
-_PLACES = """
-    SELECT s.id, s.token, s.code, s.name, coalesce(a.verdict, ''), a."right", coalesce(a.points, 0),
-           coalesce(t.id = %(text)s, false), coalesce(t.status, '')
-      FROM classroom_seat s
-      LEFT JOIN classroom_answer a ON a.seat_id = s.id AND a.card_id = %(card)s
-      LEFT JOIN classroom_classtext t ON t.seat_id = s.id
-     WHERE s.session_id = %(session)s AND s.kicked_at IS NULL AND (%(tokens)s::text[] IS NULL OR s.token = ANY(%(tokens)s))
-     ORDER BY s.id
-"""
-
-
 def read_places(session: ClassSession, card: ClassCard | None, tokens: Sequence[str] | None = None) -> Sequence[Place]:
     """Return who sits in a class, in the order they came; of `tokens` alone, if given."""
-    asked = {
-        "session": session.pk,
-        "card": card.pk if card else None,
-        "text": card.text_id if card else None,
-        "tokens": None if tokens is None else list(tokens),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_PLACES, asked)
-        return [Place(*row) for row in cursor.fetchall()]
+    # Put together here: of what came in a moment ago PostgreSQL has no statistics, and compared each seat with each answer.
+    seats = session.seats.filter(kicked_at=None)
+    if tokens is not None:
+        seats = seats.filter(token__in=tokens)
+    rows = list(seats.order_by("pk").values_list("pk", "token", "code", "name"))
+    said = _read_said(card, [row[0] for row in rows] if tokens is not None else None) if card else {}
+    texts = _read_texts(session) if session.mode == ClassSession.Mode.WRITE else {}
+    places = []
+    for pk, token, code, name in rows:
+        verdict, right, earned = said.get(pk, ("", None, 0))
+        text, status = texts.get(pk, (0, ""))
+        own = card is not None and card.text_id == text
+        places.append(Place(pk, token, code, name, verdict, right, earned, own, status))
+    return places
+
+
+def _read_said(card: ClassCard, seats: Sequence[int] | None) -> dict[int, tuple[str, bool | None, int]]:
+    answers = Answer.objects.filter(card=card) if seats is None else Answer.objects.filter(card=card, seat__in=seats)
+    return {seat: (verdict, right, earned) for seat, verdict, right, earned in answers.values_list("seat", "verdict", "right", "points")}
+
+
+def _read_texts(session: ClassSession) -> dict[int | None, tuple[int, str]]:
+    texts = session.texts.filter(seat__isnull=False).values_list("seat", "pk", "status")
+    return {seat: (text, status) for seat, text, status in texts}
 
 
 def read_verdicts(card: ClassCard) -> dict[str, str]:

@@ -145,6 +145,7 @@ async def test_answers_that_do_not_count_are_told_so_by_a_code(category: Categor
 
 
 def write_card(a_class: Held) -> None:
+    ClassSession.objects.filter(code=a_class.code).update(mode="write")
     text = ClassText.objects.create(session=a_class.session, seat=a_class.seats[0], body="Mine, all of it.", status="approved")
     ClassCard.objects.filter(session=a_class.session, position=1).update(tweet=None, text=text)
 
