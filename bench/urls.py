@@ -39,6 +39,6 @@ urlpatterns = [
     *game_urlpatterns,
     path("bench/floor/", floor),
     path("bench/prompt/", prompt),
-    path("bench/announce/", announce),
+    path("bench/announce/<code>/", announce),
     path("bench/modules/", modules),
 ]

@@ -7,9 +7,15 @@ from asgiref.sync import async_to_sync
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
-from django.db import connection
+from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_POST
+
+from game.classroom.host_selectors import find_own_session
+from game.classroom.rules import Action
+from game.classroom.services import act
+from game.guards import only_with, signed_in
 
 GROUP = "bench.floor"
 KEPT = "kept"
@@ -37,8 +43,13 @@ def _store(card: str, verdict: str) -> None:
         cursor.execute("INSERT INTO bench_answer (card, verdict) VALUES (%s, %s)", [card, verdict])
 
 
+@only_with("classroom.hold_class", home="classroom:index")
 @require_POST
-def announce(request: HttpRequest) -> HttpResponse:
-    """Send everybody in the group what was posted."""
-    async_to_sync(get_channel_layer().group_send)(GROUP, {"type": "news", "text": request.POST["text"]})
-    return HttpResponse(status=204)
+def announce(request: HttpRequest, code: str) -> HttpResponse:
+    """Move a class on as its host does, and send everybody in the group what was posted."""
+    session = find_own_session(code=code, teacher=signed_in(request))
+    with transaction.atomic():
+        transaction.on_commit(lambda: async_to_sync(get_channel_layer().group_send)(GROUP, {"type": "news", "text": request.POST["text"]}))
+        action, version = Action(request.POST["action"]), int(request.POST["version"])
+        moved = session and act(session_id=session.pk, action=action, version=version, now=timezone.now())
+    return HttpResponse(status=204 if moved else 409)

@@ -66,12 +66,16 @@ class Together(Side):
 
 
 class Crowd(Side):
-    """The floor: sockets that get what is posted, as it is, and whose answers are an insert each."""
+    """The floor: sockets that get what the host posts, as it is, and whose answers are an insert each.
 
-    def __init__(self, site: Site, host: Player, size: int) -> None:
-        self.site, self.host, self.size = site, host, size
+    Its host moves a class on, too: one that nobody watches.
+    """
+
+    def __init__(self, site: Site, code: str, host: Player, size: int) -> None:
+        self.site, self.code, self.host, self.size = site, code, host, size
         self.wires: list[Wire] = []
         self.text = ""  # what is shown next
+        self.version = 0
         self.missing = self.lost = 0
         self.done = asyncio.Event()
 
@@ -115,8 +119,10 @@ class Crowd(Side):
 
     def _post(self) -> float:
         self.host.connection.close()
+        fields = {"action": "next" if self.version else "start", "version": str(self.version), "text": self.text}
         start = time.perf_counter()
-        status, _ = self.host.post("/bench/announce/", {"text": self.text}, htmx=True)
+        status, _ = self.host.post(f"/bench/announce/{self.code}/", fields, htmx=True)
+        self.version += 1
         if status != 204:
             raise NotMeasured(f"The bare announcement was answered with {status}.")
         return start
