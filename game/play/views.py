@@ -53,16 +53,18 @@ def home(request: HttpRequest) -> HttpResponse:
 def play_round(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the player's next card in a category, dealing a round where none is open: everybody may.
 
-    With `?card=TOKEN`, show the reveal of that card: where a browser without scripts lands
+    Of a category that is off, say that it is closed. With `?card=TOKEN`, show the reveal of that card: where a browser without scripts lands
     after its guess.
     """
-    category = get_object_or_404(Category, slug=slug, active=True)
+    category = get_object_or_404(Category, slug=slug)
     player_id = player_id_of(request)
     if token := request.GET.get("card"):
         card = find_card(token=token, player_id=player_id) if rules.is_token(token) else None
         if card is None or not hasattr(card, "guess"):
             return redirect("play:round", slug)
         return _render_table(request, card, revealed=True)
+    if not category.active:
+        return _closed(request, category)
     now = timezone.now()
     open_round = find_open_round(player_id=player_id, category=category) if player_id else None
     try:
@@ -98,8 +100,34 @@ def _new_player(request: HttpRequest) -> Player:
 
 
 def _not_ready(request: HttpRequest, category: Category) -> HttpResponse:
+    if request.htmx:  # type: ignore[attr-defined]  # a fragment has no place for it
+        return _lead_to(request.get_full_path())
     response = render(request, "play/not_ready.html", {"category": category}, status=503)
     response.headers["Retry-After"] = "30"
+    return response
+
+
+def _closed(request: HttpRequest, category: Category) -> HttpResponse:
+    """Say that a category is off, and where its player's round is kept: 404, as it may be on again, and a crawler need not know it."""
+    if request.htmx:  # type: ignore[attr-defined]
+        return _lead_to(request.get_full_path())
+    player_id = player_id_of(request)
+    open_round = find_open_round(player_id=player_id, category=category) if player_id else None
+    others = Category.objects.filter(active=True)
+    playable = selectors.playable_categories(others)
+    context = {
+        "category": category,
+        "round": open_round,
+        "score": selectors.read_score(open_round.pk) if open_round else None,
+        "others": [other for other in others if other.pk in playable],
+    }
+    return render(request, "play/closed.html", context, status=404)
+
+
+def _lead_to(url: str) -> HttpResponse:
+    """Have htmx load a page."""
+    response = HttpResponse()
+    response.headers["HX-Redirect"] = url
     return response
 
 
@@ -135,9 +163,7 @@ def _go_on_elsewhere(request: HttpRequest, token: str) -> HttpResponse:
     except NotEnoughTweets:
         card = None
     if card is None:
-        response = HttpResponse()
-        response.headers["HX-Redirect"] = url
-        return response
+        return _lead_to(url)
     return _render_table(request, card, revealed=False, round_=replaced.round, is_replaced=True)
 
 
@@ -181,14 +207,18 @@ def _render_table(
 @never_cache
 @require_safe
 def result(request: HttpRequest, token: str) -> HttpResponse:
-    """Show how a round went: everybody with the link may see the score, its player also the tweets."""
+    """Show how a round went: everybody with the link may see the score, its player also the tweets.
+
+    Its player sees what was guessed so far, too, if the category was switched off meanwhile.
+    """
     round_ = get_object_or_404(Round.objects.select_related("player", "category"), token=token)
     cards = selectors.read_result(round_)
     is_owner = round_.player_id == player_id_of(request)
     if round_.finished_at is None:
         if not is_owner:
             raise Http404("This round is still being played.")
-        return redirect("play:round", round_.category.slug)
+        if round_.category.active or not cards:
+            return redirect("play:round", round_.category.slug)
     fooled = [card for card in cards if not card["right"]]
     score = rules.Score(right=len(cards) - len(fooled), guessed=len(cards))
     context = {
@@ -209,7 +239,9 @@ def result(request: HttpRequest, token: str) -> HttpResponse:
 @require_safe
 def leaderboard(request: HttpRequest, slug: str | None = None) -> HttpResponse:
     """Show who tells best, live: everybody may."""
-    category = get_object_or_404(Category, slug=slug, active=True) if slug else None
+    category = get_object_or_404(Category, slug=slug) if slug else None
+    if category and not category.active:
+        return _closed(request, category)
     player_id = player_id_of(request)
     context = {
         **selectors.read_board(category),
