@@ -11,16 +11,23 @@ from django.views.decorators.http import require_http_methods, require_safe
 from game.guards import number_in, only_post, signed_in
 from game.limits import limited
 from game.moderation import bulk, desk, search
-from game.moderation.agreement import disagreements, settle
+from game.moderation.agreement import disagreements, may_settle, settle
 from game.moderation.cards import to_card
 from game.moderation.forms import DONE, FilterForm
 from game.moderation.rules import REASONS, Verdict
 from game.moderation.search import BadFilter, Filters
 from game.moderation.selectors import read_items
 from game.moderation.tokens import BadToken, tweet_id_of
-from game.moderation.views import for_moderators, say
+from game.moderation.views import NO_REASON, for_moderators, say
 from game.pool.models import BulkAction, Category, Status, Tweet
 
+# One, and several.
+_LEFT = {
+    bulk.Left.DISPUTED: ("is disputed", "are disputed"),
+    bulk.Left.SECOND: ("waits for a second person", "wait for a second person"),
+    bulk.Left.DRAWN: ("is drawn for two people", "are drawn for two people"),
+    bulk.Left.LEASED: ("lies before another moderator just now", "lie before other moderators just now"),
+}
 _SETTLING = {verdict.value: verdict for verdict in (Verdict.APPROVE, Verdict.REJECT)}
 
 
@@ -84,10 +91,10 @@ def change_all(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"{action.events.count():,} changed: {after}. It can be undone as a whole.")
             return redirect(f"{reverse('moderation:index')}#bulk-{action.pk}")
-    preview = bulk.preview(filters=filters, by=by, now=now, blind=not filters.tells_origin)
+    preview = bulk.preview(filters=filters, by=by, after=after, now=now, blind=not filters.tells_origin)
     context = {
         "preview": preview,
-        "changes": max(0, preview.count - preview.by_status.get(after, 0) - preview.leased),
+        "left": [(count, _LEFT[why][count > 1]) for why, count in preview.left.items()],
         "cards": [to_card(item) for item in preview.samples],
         "after": after,
         "done": DONE[after],
@@ -127,9 +134,15 @@ def disputes(request: HttpRequest) -> HttpResponse:
         except (BadToken, KeyError):
             return HttpResponseBadRequest("Say approve or reject, and which tweet.", content_type="text/plain")
         reason = request.POST.get("reason", "") if verdict == Verdict.REJECT else ""
+        if verdict == Verdict.REJECT and not reason:
+            messages.error(request, NO_REASON)
+            return redirect(request.get_full_path())
         say(request, settle(tweet_id=pk, by=by, verdict=verdict, reason=reason, now=timezone.now()))
         return redirect(request.get_full_path())
     chosen = Category.objects.filter(slug=slug) if (slug := request.GET.get("category")) else Category.objects.all()
-    groups = [{"category": category, "cards": [to_card(item) for item in disagreements(category=category)]} for category in chosen]
-    context = {"groups": [group for group in groups if group["cards"]], "reasons": REASONS}
+    groups = [
+        {"category": category, "rows": [(to_card(item), may_settle(item=item, by=by)) for item in disagreements(category=category)]}
+        for category in chosen
+    ]
+    context = {"groups": [group for group in groups if group["rows"]], "reasons": REASONS}
     return render(request, "moderation/disagreements.html", context)

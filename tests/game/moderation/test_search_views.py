@@ -139,6 +139,15 @@ def test_what_lies_before_others_is_left_out_and_the_preview_says_so(mo: Client,
     assert sorted(statuses().values()) == ["approved"] * 2 + ["pending"] * 10
 
 
+def test_what_waits_for_a_second_person_or_is_disputed_is_left_out_by_name(mo: Client, waiting: Waiting) -> None:
+    disputed, *waits, _ = waiting(count=4)
+    Tweet.objects.filter(pk=disputed.pk).update(stage="disputed")
+    Tweet.objects.filter(pk__in=[tweet.pk for tweet in waits]).update(stage="second")
+    preview = words_of(mo.get("/moderate/bulk/?category=owls&after=rejected"))
+    assert "Reject 1 tweet?" in preview
+    assert "Left out 1, which is disputed Left out 2, which wait for a second person" in preview
+
+
 def test_nothing_is_done_if_other_tweets_match_by_then(mo: Client, waiting: Waiting) -> None:
     waiting("An owl.")
     token = preview_token(mo.get("/moderate/bulk/?words=owl&after=rejected"))
