@@ -9,9 +9,10 @@ from django.db.models import Q, QuerySet
 
 from game.downloads import csv_lines
 from game.moderation.models import Review, Takedown, TweetReport
+from game.moderation.queue import ONE_OF_TWO
 from game.moderation.search import BadFilter, read_days
 from game.play.models import Card, Tally
-from game.pool.models import BannedText, CategoryEvent, ModerationEvent, Status, Tweet, TweetFlag
+from game.pool.models import BannedText, CategoryEvent, ModerationEvent, Stage, Status, Tweet, TweetFlag
 
 PAGE = 100
 CHUNK = 2_000
@@ -79,20 +80,38 @@ class Line:
         return [str(value) for value in (*values, *rest)]
 
 
+# Said of who looked while that would tell who thinks what.
+SOMEBODY = "somebody"
+
+
+def _left_pending() -> Q:
+    """Return the condition on ModerationEvent for looks, and what undid them, at tweets that are still to be decided."""
+    return Q(before=Status.PENDING, after=Status.PENDING, tweet__status=Status.PENDING)
+
+
+def _told(event: ModerationEvent, tweet: Tweet) -> tuple[str, str]:
+    """Return who and why, as far as it may be told: of one of two, no verdict until the tweet is decided; where they differ, no name."""
+    if tweet.status != Status.PENDING or not event.before == event.after == Status.PENDING:
+        return _who(event), event.reason
+    who = SOMEBODY if tweet.stage == Stage.DISPUTED else _who(event)
+    return who, ONE_OF_TWO if event.reason.startswith(ONE_OF_TWO) else event.reason
+
+
 def _of_event(event: ModerationEvent) -> Line:
     tweet = event.tweet
+    who, reason = _told(event, tweet)
     what = UNDONE if event.undoes_id else "looked" if event.before == event.after else event.after
     on = f"tweet {tweet.pk}"
     return Line(
         event.pk,
         event.at,
-        _who(event),
+        who,
         what,
         on,
         tweet.category.slug,
         event.before,
         event.after,
-        event.reason,
+        reason,
         event.bulk_id,
         event.undoes_id,
     )
@@ -125,6 +144,9 @@ def _source(query: Query) -> tuple[QuerySet[Any], Callable[[Any], Line]]:
     if query.what == TAKEDOWNS:
         return Takedown.objects.filter(query.to_q()).select_related("by").order_by("-pk"), _of_takedown
     events = ModerationEvent.objects.filter(query.to_q())
+    if query.who:
+        # To find a look by its name would be to tell the name.
+        events = events.exclude(_left_pending(), tweet__stage=Stage.DISPUTED)
     if query.what == UNDONE:
         events = events.exclude(undoes=None)
     elif query.what != TWEETS:
@@ -175,11 +197,15 @@ class History:
 
 
 def read_history(tweet: Tweet) -> History:
-    """Read what happened to a tweet: decisions, looks, flags, reports, takedown, and how often it was played."""
+    """Read what happened to a tweet: decisions, looks, flags, reports, takedown, and how often it was played.
+
+    While it is pending nothing tells what one of two people said of it, and where they differ nothing tells who they are.
+    """
     events = list(tweet.moderation_events.select_related("by", "bulk", "undone_by").order_by("-pk"))
     steps = [
-        Step(event.at, _who(event), _say(event), " · ".join(filter(None, [event.reason, _how(event)])), undone=hasattr(event, "undone_by"))
+        Step(event.at, who, _say(event), " · ".join(filter(None, [reason, _how(event)])), undone=hasattr(event, "undone_by"))
         for event in events
+        for who, reason in [_told(event, tweet)]
     ]
     steps += [
         Step(flag.at, _who(flag), f"flag: {flag.get_flag_display()}", flag.detail)
@@ -189,7 +215,7 @@ def read_history(tweet: Tweet) -> History:
     steps += [Step(report.at, "a player", "reported", report.reason) for report in TweetReport.objects.filter(tweet=tweet)]
     steps += [
         Step(review.at, review.by.get_username(), f"said {review.verdict}", review.reason)
-        for review in Review.objects.filter(tweet=tweet).select_related("by")
+        for review in Review.objects.filter(tweet=tweet).exclude(tweet__status=Status.PENDING).select_related("by")
     ]
     tally = Tally.objects.filter(tweet=tweet).first()
     banned = BannedText.objects.filter(fingerprint=bytes(tweet.fingerprint)).first()

@@ -21,6 +21,8 @@ from game.pool.models import Category, ModerationEvent, Stage, Status, Tweet, Tw
 AT_MOST = 100
 # So often others are looked for in place of those that rules have just decided.
 _ROUNDS = 5
+# With this begins what the log says of a verdict that waits for another.
+ONE_OF_TWO = "one of two"
 _AFTER = {Verdict.APPROVE: Status.APPROVED, Verdict.REJECT: Status.REJECTED}
 _DONE = {Status.APPROVED: "approved it", Status.REJECTED: "rejected it", Status.WITHDRAWN: "withdrew it", Status.PENDING: "looked at it"}
 
@@ -165,7 +167,7 @@ _WAITING = {
 
 def _look(tweet: Tweet, by: User, verdict: Verdict, reason: str, origin_shown: bool) -> Decision:
     """Note what `by` thinks, and leave the tweet to others."""
-    said = "second opinion wanted" if verdict == Verdict.FLAG else f"one of two: {verdict}"
+    said = "second opinion wanted" if verdict == Verdict.FLAG else f"{ONE_OF_TWO}: {verdict}"
     event = _log(tweet, by, Status.PENDING, ": ".join(filter(None, (said, reason))), origin_shown)
     Review.objects.create(tweet=tweet, by=by, verdict=verdict, reason=reason, event=event)
     if verdict == Verdict.FLAG:

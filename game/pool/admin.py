@@ -85,6 +85,12 @@ class TweetAdmin(ReadOnly):
 
 @admin.register(ModerationEvent)
 class ModerationEventAdmin(ReadOnly):
+    """What was decided; not what one of two people said of a tweet that is still to be decided."""
+
     list_display = ("at", "by", "tweet", "before", "after", "reason")
     list_filter = ("after", "by")
     list_select_related = ("by", "tweet")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModerationEvent]:
+        pending = Status.PENDING
+        return super().get_queryset(request).exclude(before=pending, after=pending, tweet__status=pending)

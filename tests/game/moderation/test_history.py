@@ -137,6 +137,52 @@ def test_no_cell_of_the_csv_is_a_formula(written: list[Tweet]) -> None:
     assert [row[7] for row in rows[1:]] == ["no flag", "'=1+1 is two", ""]
 
 
+def all_that_is_told(client: Client, tweet: Tweet) -> str:
+    """Return the words of the log, its CSV, and the tweet's own page; of that only what happened, not who wrote the tweet."""
+    page = client.get(f"/moderate/tweet/{tweet.pk}/").content.decode().partition('id="steps-title"')[2]
+    records = client.get("/moderate/log/").content.decode().partition('<ol class="records">')[2]
+    return page + records.partition("</ol>")[0] + "".join(write_csv(Query()))
+
+
+def test_nothing_tells_a_first_verdict_before_the_second_person_has_spoken(owls: Category, kim: Client, waiting: Waiting) -> None:
+    owls.double_share = 1.0
+    owls.save()
+    (tweet,) = waiting("An owl.")
+    decide("bob", tweet, "reject", "4")
+    told = all_that_is_told(kim, tweet)
+    assert (told.count("one of two"), "reject" in told, "personal data" in told, "bob" in told.lower()) == (3, False, False, True)
+    decide("cy", tweet, "reject", "5")
+    told = all_that_is_told(kim, tweet)
+    assert told.count("one of two: reject: personal data") == 3
+    assert "Said reject" in told
+
+
+def test_nothing_tells_who_said_what_of_an_open_dispute_until_it_is_settled(owls: Category, kim: Client, waiting: Waiting) -> None:
+    owls.double_share = 1.0
+    owls.save()
+    (tweet,) = waiting("An owl.")
+    decide("bob", tweet, "approve")
+    decide("cy", tweet, "reject", "4")
+    told = all_that_is_told(kim, tweet).lower()
+    assert [word in told for word in ("bob", "cy,", "cy ", "approve", "reject", "personal data")] == [False] * 6
+    assert told.count("somebody") == 6
+    assert [read_log(Query(who=name)) for name in ("bob", "cy")] == [[], []]
+    decide("dan", tweet, "approve")
+    told = all_that_is_told(kim, tweet)
+    assert told.count("one of two: approve") == told.count("one of two: reject: personal data") == 3
+    assert [len(read_log(Query(who=name))) for name in ("bob", "cy", "dan")] == [1, 1, 1]
+
+
+def test_the_admin_does_not_list_a_verdict_that_waits_for_another(owls: Category, admin_client: Client, waiting: Waiting) -> None:
+    owls.double_share = 1.0
+    owls.save()
+    (tweet,) = waiting("An owl.")
+    decide("bob", tweet, "approve")
+    assert "one of two" not in admin_client.get("/admin/pool/moderationevent/").content.decode()
+    decide("cy", tweet, "approve")
+    assert "one of two: approve" in admin_client.get("/admin/pool/moderationevent/").content.decode()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_csv_is_streamed_as_utf8(mo: Client, owls: Category, waiting: Waiting) -> None:
     (tweet,) = waiting("An owl.")
