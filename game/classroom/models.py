@@ -115,7 +115,8 @@ class Seat(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["session", "code"], name="seat_code_once"),
-            models.UniqueConstraint("session", Upper("name"), name="seat_name_once"),
+            # Whoever was sent out leaves the name, too: they may join again.
+            models.UniqueConstraint("session", Upper("name"), condition=models.Q(kicked_at__isnull=True), name="seat_name_once"),
         ]
 
     def __str__(self) -> str:

@@ -49,13 +49,20 @@ def read_name(typed: str) -> str:
         raise BadName("Use the letters of one alphabet.")
     if sum(map(str.isdecimal, name)) > MAX_DIGITS or personal_data(name) or has_link(name):
         raise BadName("Leave numbers and addresses out: a first name will do.")
-    if any(map(unsafe_words, (name, _plain(name), looks_like(name)))):
+    # A capital I passes for a small l.
+    if any(map(unsafe_words, (name, *(form for each in (name, name.replace("I", "l")) for form in (_plain(each), _joined(each)))))):
+        raise BadName("Choose another one: this page is on the projector.")
+    if looks_like(re.sub(r"\d+$", "", name)) in _NEVER_WHOLE or any(word in looks_like(name) for word in _NEVER_WITHIN):
         raise BadName("Choose another one: this page is on the projector.")
     return name
 
 
 def looks_like(name: str) -> str:
-    """Return what is equal for names that a class could take for each other."""
+    """Return what is equal for names that a class could take for each other: I, l and 1 are, and 0 and o."""
+    return _joined(name).replace("i", "l")
+
+
+def _joined(name: str) -> str:
     return re.sub(r"[\W_]+", "", _plain(name))
 
 
@@ -81,3 +88,6 @@ def _mixes_scripts(name: str) -> bool:
     # Signs of length, of repetition and for apostrophes are "modifier letters": of no alphabet.
     scripts = {unicodedata.name(char, "?").split()[0] for char in name if char.isalpha() and unicodedata.category(char) != "Lm"}
     return len(scripts) > 1 and not any(scripts <= together for together in _TOGETHER)
+
+
+_NEVER_WITHIN, _NEVER_WHOLE = (frozenset(map(looks_like, _DATA["refused"][where].split())) for where in ("within", "whole"))

@@ -261,7 +261,9 @@ def _card_row(card: ClassCard, tally: Tally | None, seats: Collection[int]) -> C
 
 def _writer(card: ClassCard) -> Writer:
     if card.text and card.text.seat:
-        return Writer(("seat", card.text.seat.pk), card.text.seat.name, "", Kind.HUMAN)
+        seat = card.text.seat
+        # Somebody else may have the name by now, or the same student once more.
+        return Writer(("seat", seat.pk), seat.name, "removed" if seat.kicked_at else "", Kind.HUMAN)
     version = card.text.model_version if card.text else None
     author = version.author if version else card.tweet.author if card.tweet else None
     assert author

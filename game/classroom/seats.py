@@ -82,8 +82,8 @@ def _choose_name(session: ClassSession, typed: str) -> str:
         name = read_name(typed)
     except BadName as error:
         raise JoinRefused("bad-name", str(error)) from error
-    # Who was sent out keeps the name: nobody else shall be taken for them.
-    if looks_like(name) in map(looks_like, session.seats.values_list("name", flat=True)):
+    # Who was sent out may come back under the same name.
+    if looks_like(name) in map(looks_like, session.seats.filter(kicked_at=None).values_list("name", flat=True)):
         raise _refused("name-taken")
     return name
 

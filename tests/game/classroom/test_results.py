@@ -89,6 +89,16 @@ def test_the_class_as_a_whole(session: ClassSession, category: Category) -> None
     assert found.headline == "A coin would have done about as well."
 
 
+def test_of_two_of_one_name_the_one_who_was_removed_is_told_apart(session: ClassSession, category: Category) -> None:
+    (gone,) = seat_students(session, ["Mallory"])
+    deal_text(session, 1, seat=gone)
+    Seat.objects.update(kicked_at=session.created_at)
+    deal_text(session, 2, seat=Seat.objects.create(session=session, name="Mallory", code="1"))
+    ClassSession.objects.update(position=2)
+    session.refresh_from_db()
+    assert {(row.writer.name, row.writer.detail) for row in read_results(session).writers} == {("Mallory", "removed"), ("Mallory", "")}
+
+
 def test_whoever_was_removed_is_left_out_of_all_figures(session: ClassSession, category: Category) -> None:
     held(session, category)
     Seat.objects.filter(name="Ada").update(kicked_at=session.created_at)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import IntegrityError, transaction
 from django.http import HttpResponse
 from django.utils import timezone
 
@@ -67,10 +68,22 @@ def test_letters_of_another_alphabet_make_no_second_of_the_same_name(category: C
     assert refusal(session, now, cyrillic) == "name-taken"
 
 
-def test_who_was_sent_out_keeps_the_name(category: Category, now: datetime) -> None:
+def test_who_was_sent_out_may_come_back_under_the_same_name(category: Category, now: datetime) -> None:
+    session = hold_class([category], now=now, typed_names=True)
+    for _ in range(2):
+        kick(seat=join(session, now, "Mallory"), now=now)
+    assert join(session, now, "Mallory").name == "Mallory"
+    assert refusal(session, now, "mallory") == "name-taken"
+    assert session.seats.filter(name="Mallory").count() == 3
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Seat.objects.create(session=session, name="MALLORY", code="1")
+
+
+def test_who_was_sent_out_of_a_locked_class_stays_out(category: Category, now: datetime) -> None:
     session = hold_class([category], now=now, typed_names=True)
     kick(seat=join(session, now, "Mallory"), now=now)
-    assert refusal(session, now, "mallory") == "name-taken"
+    press(session, "lock", now=now)
+    assert refusal(session, now, "Mallory") == "locked"
 
 
 def test_a_generated_name_that_is_taken_is_drawn_again_and_gets_a_number_at_last(category: Category, now: datetime) -> None:
@@ -98,6 +111,9 @@ def test_generated_names_are_safe_and_fit(category: Category) -> None:
     "name",
     [
         "Al",
+        "Nazir",
+        "Elsa Talbot",
+        "Larry Bird",
         "O'Neil",
         "J.P.",
         "Marie-Luise",
@@ -139,6 +155,16 @@ def test_names_of_all_the_world_may_be_typed(name: str) -> None:
         "sh1t",
         "fu ck",
         "F.u.c.k",
+        "sIut",
+        "hitler",
+        "hitIer",
+        "H1tler 2",
+        "Teacher",
+        "The Teacher",
+        "M0derator",
+        "Bot 7",
+        "bIrd",
+        "Nazi",
         "\N{FULLWIDTH LATIN CAPITAL LETTER F}uck",
         "\N{CYRILLIC SMALL LETTER ES}\N{CYRILLIC SMALL LETTER U}\N{CYRILLIC SMALL LETTER EN}t",
     ],
@@ -153,6 +179,7 @@ def test_what_does_not_belong_on_a_projector_is_no_name(category: Category, now:
 
 def test_names_that_look_alike_look_alike() -> None:
     assert len({looks_like(name) for name in ("Bob", "B0b", "b o b", "\N{CYRILLIC CAPITAL LETTER VE}ob")}) == 1
+    assert len({looks_like(name) for name in ("Ali", "AIi", "ali", "A1i")}) == 1
     assert looks_like("Rob") != looks_like("Bob")
 
 
