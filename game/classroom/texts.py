@@ -23,6 +23,8 @@ _JOINER = "\u200d"
 # What follows the last word without a space: marks, and the ends of "the bot's" and "we'll".
 _HANGING = re.compile(r"[.,;:!?)]|'(?:s|re|ve|ll|d|m|t)\b")
 _WORD = re.compile(r"[^\W_]+")
+# Of whatever country: game.pool.personal knows numbers of two.
+_MANY_DIGITS = re.compile(r"\d(?:[\s().\-\u2010-\u2015/]{0,3}\d){7,}")
 
 
 class BadText(Exception):
@@ -85,6 +87,8 @@ def warnings(text: str, *, names: Iterable[str]) -> list[str]:
     found = [f"Unsafe word: {word}" for word in unsafe_words(text)]
     if kind := personal_data(text):
         found.append(f"Personal data: {kind}")
+    elif number := _MANY_DIGITS.search(text):
+        found.append(f"May be a telephone number: {number[0]}")
     spelled = _spell(text)
     return [*found, *(f"Names {name}, who is in the class" for name in names if _spell(name) in spelled)]
 

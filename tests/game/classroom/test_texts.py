@@ -95,6 +95,9 @@ def test_the_teacher_is_warned_of_what_is_unsafe_or_about_somebody_in_the_class(
         "Names Kim, who is in the class",
         "Names Bold Otter, who is in the class",
     ]
+    for number in ("0170 1234567", "0170.123.45.67", "01701234567", "0170/12-34-56"):
+        assert warnings(f"Tonight we will call me {number} now.", names=[]) == [f"May be a telephone number: {number}"]
+    assert warnings("Tonight we will party like it is 1999, or 2 500 000.", names=[]) == []
     assert warnings("Tonight we will call +1 202-456-1414, shit.", names=names) == ["Unsafe word: shit", "Personal data: phone number"]
 
 
