@@ -149,6 +149,9 @@ def _move(session: ClassSession, state: rules.State, now: datetime) -> bool:
         "locked": state.locked,
         "ended_at": now if state.phase == rules.Phase.PODIUM else None,
     }
+    if state.phase == rules.Phase.PODIUM and not session.is_in_step and session.deadline and session.deadline > now:
+        # It is kept for so long from the day it closes.
+        fields["delete_at"] = session.delete_at - (session.deadline - now)
     if not ClassSession.objects.filter(pk=session.pk, version=session.version).update(**fields):
         return False
     for name, value in fields.items():

@@ -160,6 +160,20 @@ def test_the_date_can_be_put_off_but_not_for_ever_nor_twice_by_one_press_nor_onc
     assert not pace.put_off(session=session, by=WEEK, now=NOW)
 
 
+def test_homework_that_is_closed_early_is_kept_from_that_day_on(category: Category) -> None:
+    session = homework(category, keep_days=30)
+    act(session_id=session.pk, action=Action.END, version=session.version, now=NOW + timedelta(days=2))
+    session.refresh_from_db()
+    assert (session.ended_at, session.delete_at) == (NOW + timedelta(days=2), NOW + timedelta(days=32))
+
+
+def test_homework_that_closes_on_its_day_is_kept_from_there(category: Category) -> None:
+    session = homework(category, keep_days=30)
+    assert act(session_id=session.pk, action=Action.EXPIRE, version=session.version, now=NOW + WEEK + rules.GRACE)
+    session.refresh_from_db()
+    assert (session.phase, session.delete_at) == (rules.Phase.PODIUM, NOW + WEEK + timedelta(days=30))
+
+
 def test_a_tweet_that_leaves_the_game_is_left_out_for_those_who_have_not_judged_it(category: Category) -> None:
     session = homework(category)
     early, late = seat(session, 2, now=NOW)
