@@ -142,7 +142,9 @@ def _is_out(stage: Stage) -> bool:
 
 def _lines_shown(stage: Stage) -> Sequence[Line]:
     shown = {rules.Show.EACH: (rules.Phase.STANDINGS, rules.Phase.PODIUM), rules.Show.END: (rules.Phase.PODIUM,), rules.Show.NEVER: ()}
-    return read_standings(stage.session) if stage.state.phase in shown[rules.Show(stage.session.show)] else []
+    lines = read_standings(stage.session) if stage.state.phase in shown[rules.Show(stage.session.show)] else []
+    # Nobody is the best of a class that has not begun, or in which nobody was right.
+    return [] if stage.state.phase == rules.Phase.PODIUM and not any(line.points for line in lines) else lines
 
 
 def _clock_of(state: rules.State) -> Callable[[], str]:
