@@ -18,7 +18,8 @@ if not pool_chosen:
 from game import celery_app  # noqa: E402
 from game.live.routing import websocket_urlpatterns  # noqa: E402
 
-# Whoever asks something must not wait for a Redis that hangs: what could not be sent, the clock sends. Workers wait as long as it takes.
-celery_app.conf.broker_transport_options |= {"socket_timeout": 5, "socket_connect_timeout": 5}
+# Whoever asks something must not wait for a Redis that hangs or is away: what could not be sent, the clock sends. Workers wait as long
+# as it takes.
+celery_app.conf.broker_transport_options |= {"socket_timeout": 5, "socket_connect_timeout": 5, "max_retries": 1, "interval_start": 0}
 
 application = ProtocolTypeRouter({"http": http, "websocket": AllowedHostsOriginValidator(URLRouter(websocket_urlpatterns))})

@@ -14,6 +14,8 @@ SEND = """
 import game.asgi
 from celery import current_app
 from kombu.exceptions import OperationalError
+from kombu.utils import functional
+functional.sleep = lambda seconds: seconds and print("waited", seconds)
 try:
     current_app.send_task("nothing", retry=False)
 except OperationalError:
@@ -32,4 +34,10 @@ def test_a_redis_that_hangs_keeps_nobody_waiting_for_ever() -> None:
         finally:
             redis.send_signal(signal.SIGCONT)
             stop_redis(redis)
+    assert (done.stdout, done.returncode) == ("gave up\n", 0), done.stderr
+
+
+def test_a_redis_that_is_away_is_given_up_at_once(tmp_path: Path) -> None:
+    env = os.environ | {"REDIS_URL": f"unix://{tmp_path}/nobody.sock?db=0"}
+    done = subprocess.run([sys.executable, "-c", SEND], env=env, capture_output=True, text=True, timeout=100)
     assert (done.stdout, done.returncode) == ("gave up\n", 0), done.stderr
