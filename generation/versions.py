@@ -22,6 +22,9 @@ STARTER = Path(__file__).parent / "starter"
 # The shipped base model, which the shipped models were made from.
 STARTER_BASE = Path(settings.BASE_DIR) / "training" / "base"
 
+# With this begins the name of what a base learned.
+_OF_BASE = "corpus of "
+
 _State, _Action = ModelVersion.State, ModelEvent.Action
 
 
@@ -81,7 +84,7 @@ def register_model(*, category: Category, folder: Path, base: Path | None = None
         if not model.corpora.exists():
             corpora = [_keep_corpus(folder, f"train split of {category.slug}")]
             if base:
-                corpora.append(_keep_corpus(base, f"corpus of {base.name}"))
+                corpora.append(_keep_corpus(base, _OF_BASE + base.name))
             model.corpora.set([corpus for corpus in corpora if corpus])
     return model
 
@@ -168,19 +171,22 @@ def _change(model: ModelVersion, after: str, action: str, by: User | None, reaso
 
 @dataclass(frozen=True, slots=True)
 class StaleModel:
-    """A model that learned from tweets that were withdrawn since: how many, and by whom."""
+    """A model that learned from tweets that were withdrawn since: how many in all, how many of them its base learned, and by whom."""
 
     model_version: ModelVersion
     tweets: int
+    through_base: int
     authors: tuple[str, ...]
 
 
 _STALE = """
-    SELECT learned.modelversion_id, count(DISTINCT entry.mark), array_agg(DISTINCT author.handle)
+    SELECT learned.modelversion_id, count(DISTINCT entry.mark),
+           count(DISTINCT entry.mark) FILTER (WHERE starts_with(corpus.name, %s)), array_agg(DISTINCT author.handle)
       FROM pool_tweet tweet
       JOIN pool_author author ON author.id = tweet.author_id
       JOIN generation_corpusentry entry ON entry.mark = ('x' || encode(substring(tweet.fingerprint, 1, 8), 'hex'))::bit(64)::bigint
-      JOIN generation_modelversion_corpora learned ON learned.corpus_id = entry.corpus_id
+      JOIN generation_corpus corpus ON corpus.id = entry.corpus_id
+      JOIN generation_modelversion_corpora learned ON learned.corpus_id = corpus.id
      WHERE tweet.status = 'withdrawn' AND tweet.kind = 'human'
      GROUP BY learned.modelversion_id
 """
@@ -189,8 +195,8 @@ _STALE = """
 def stale_models(*, among: Iterable[ModelVersion] | None = None) -> list[StaleModel]:
     """Return the models whose corpora, or whose base's, hold a tweet that is withdrawn; all of them, or those `among` some."""
     with connection.cursor() as cursor:
-        cursor.execute(_STALE)
-        found = {pk: (tweets, tuple(authors)) for pk, tweets, authors in cursor.fetchall()}
+        cursor.execute(_STALE, [_OF_BASE])
+        found = {pk: (tweets, through_base, tuple(authors)) for pk, tweets, through_base, authors in cursor.fetchall()}
     models = ModelVersion.objects.filter(pk__in=found).select_related("category").order_by("category__slug", "name", "version")
     wanted = None if among is None else {model.pk for model in among}
     return [StaleModel(model, *found[model.pk]) for model in models if wanted is None or model.pk in wanted]

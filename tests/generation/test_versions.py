@@ -24,7 +24,16 @@ from generation.claims import LostClaimError
 from generation.models import Batch, Corpus, CorpusEntry, ModelEvent, ModelVersion
 from generation.rules import learned
 from generation.services import keep_pool_ready
-from generation.versions import PromotionError, model_before, promote_model, register_model, retire_model, roll_back, stale_models
+from generation.versions import (
+    PromotionError,
+    StaleModel,
+    model_before,
+    promote_model,
+    register_model,
+    retire_model,
+    roll_back,
+    stale_models,
+)
 from tests.generation.conftest import copy_model
 
 NOW = timezone.now()
@@ -206,7 +215,11 @@ def test_a_model_is_stale_too_if_only_its_base_learned_the_tweet(pool: Category,
     model = register_model(category=pool, folder=folder, base=base)
     assert {(corpus.name, corpus.tweets) for corpus in model.corpora.all()} == {("train split of starlings", 2), ("corpus of base", 2)}
     withdraw(TEXTS[3], olga)
-    assert [(stale.model_version, stale.tweets) for stale in stale_models(among=[model])] == [(model, 1)]
+    assert stale_models(among=[model]) == [StaleModel(model, tweets=1, through_base=1, authors=("nan",))]
+    withdraw(TEXTS[0], olga)
+    assert stale_models() == [StaleModel(model, tweets=2, through_base=1, authors=("nan",))]
+    said = "starlings: tiny v1 (candidate) learned from 2 withdrawn tweets by @nan, 1 of them through its base\n"
+    assert say("stale_models") == said
 
 
 def test_a_machine_tweet_that_is_withdrawn_makes_nothing_stale(pool: Category, register: Register, olga: User) -> None:

@@ -223,7 +223,11 @@ def test_a_stale_model_says_whose_tweets_were_withdrawn(moderator: Client, categ
         CorpusEntry.objects.create(corpus=corpus, mark=int.from_bytes(fingerprint(text)[:8], "big", signed=True))
     assert "Stale" not in words_of(moderator.get("/training/"))
     Tweet.objects.update(status=Status.WITHDRAWN)
-    assert "Stale. It learned from 3 tweets that were withdrawn since, by @ada and @ben." in words_of(moderator.get("/training/"))
+    own = "Stale. It learned from 3 tweets that were withdrawn since, by @ada and @ben. Train a new one and promote it."
+    assert own in words_of(moderator.get("/training/"))
+    Corpus.objects.update(name="corpus of base")
+    inherited = "by @ada and @ben, through its base. A new model from the same base would be stale too: train one on another base"
+    assert inherited in words_of(moderator.get("/training/"))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ class Command(BaseCommand):
             authors = ", ".join(f"@{author}" for author in each.authors)
             tweets = f"{each.tweets:,} withdrawn tweet{'s' if each.tweets > 1 else ''}"
             model = each.model_version
-            self.stdout.write(f"{model.category.slug}: {model} ({model.state}) learned from {tweets} by {authors}")
+            base = f", {each.through_base:,} of them through its base" if each.through_base else ""
+            self.stdout.write(f"{model.category.slug}: {model} ({model.state}) learned from {tweets} by {authors}{base}")
         if not stale:
             self.stdout.write("No model learned from a tweet that is withdrawn.")
