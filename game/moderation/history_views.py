@@ -9,9 +9,11 @@ from django.views.decorators.http import require_safe
 from game.downloads import stream_csv
 from game.guards import number_in, only_post, signed_in
 from game.limits import limited
+from game.moderation.forms import DONE
 from game.moderation.history import PAGE, WHAT, Query, read_history, read_log, write_csv
 from game.moderation.queue import undo_event
 from game.moderation.search import BadFilter
+from game.moderation.single import CHANGES, NEEDS_REASON, change_tweet
 from game.moderation.tokens import BadToken, tweet_id_of
 from game.moderation.views import for_moderators, say
 from game.pool.models import ModerationEvent, Tweet
@@ -63,7 +65,22 @@ def _find(named: str) -> Tweet:
 @require_safe
 def show_tweet(request: HttpRequest, tweet: str) -> HttpResponse:
     """Show all that happened to a tweet, and who wrote it: moderators may."""
-    return render(request, "moderation/tweet.html", {"history": read_history(_find(tweet))})
+    history = read_history(_find(tweet))
+    status = history.tweet.status
+    changes = [(after, DONE[after], after in NEEDS_REASON) for after in CHANGES[status]] if history.tweet.text else []
+    return render(request, "moderation/tweet.html", {"history": history, "changes": changes})
+
+
+@for_moderators
+@only_post
+@limited("RATE_MODERATION")
+def change(request: HttpRequest, tweet: str) -> HttpResponse:
+    """Give a tweet the status `after`, if it is `before`, for a `reason`: moderators may."""
+    found, given = _find(tweet), request.POST
+    reason = " ".join(given.get("reason", "").split())[:180]
+    before, after = given.get("before", ""), given.get("after", "")
+    say(request, change_tweet(tweet_id=found.pk, by=signed_in(request), before=before, after=after, reason=reason, now=timezone.now()))
+    return redirect("moderation:tweet", found.pk)
 
 
 @for_moderators

@@ -16,6 +16,7 @@ urlpatterns = [
     path("log/", history_views.show_log, name="log"),
     path("log.csv", history_views.export_log, name="log-csv"),
     path("tweet/<slug:tweet>/", history_views.show_tweet, name="tweet"),
+    path("tweet/<slug:tweet>/change/", history_views.change, name="change-tweet"),
     path("tweet/<slug:tweet>/undo/", history_views.undo_step, name="undo-step"),
     path("categories/", category_views.index, name="categories"),
     path("categories/new/", category_views.create, name="new-category"),

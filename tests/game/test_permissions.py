@@ -36,6 +36,7 @@ WHO_MAY = {
     MODERATORS: """
         moderation:index moderation:search moderation:bulk moderation:undo-bulk moderation:disagreements
         moderation:takedown moderation:receipt moderation:log moderation:log-csv moderation:tweet moderation:undo-step
+        moderation:change-tweet
         moderation:categories moderation:new-category moderation:category
         moderation:queue moderation:next moderation:decide moderation:undo moderation:keep moderation:release moderation:origin
         training:index training:run training:cancel training:promote training:retire training:roll-back
