@@ -20,8 +20,15 @@ let focused = "";
 let waiting;
 let unseen;
 let frames = 0;
+let asking;
 
 const ask = () => htmx.trigger("#ask", "ask");
+
+// Whatever comes says that there is a connection; from a class that is gone nothing comes.
+function hear() {
+  clearTimeout(asking);
+  if (live.textContent !== live.dataset.lost) live.textContent = "";
+}
 
 function tell() {
   const news = host.querySelector("#stage [data-tell]")?.textContent.replace(/\s+/g, " ").trim() ?? "";
@@ -47,6 +54,7 @@ addEventListener("htmx:oobBeforeSwap", (event) => {
 addEventListener("htmx:wsBeforeMessage", (event) => {
   focused = document.activeElement?.id;
   clearTimeout(unseen);
+  hear();
   // Drawn before the answer to a question that the page has asked since.
   const [, version] = /data-version="(\d+)"/.exec(event.detail.message) ?? [];
   if (Number(version) < Number(part("stage").dataset.version)) event.preventDefault();
@@ -68,7 +76,8 @@ addEventListener("resize", fit);
 // A button changes something, which comes as a frame; or it came late, or the connection is away.
 let before = 0;
 addEventListener("htmx:beforeRequest", () => { before = frames; });
-addEventListener("htmx:afterRequest", ({ target }) => {
+addEventListener("htmx:afterRequest", ({ target, detail }) => {
+  if (detail.successful) hear();
   if (target.id === "ask") return;
   clearTimeout(unseen);
   if (frames === before) unseen = setTimeout(again, UNSEEN);
@@ -115,12 +124,23 @@ addEventListener("htmx:wsClose", ({ detail: { event, socketWrapper } }) => {
   live.textContent = isGone ? live.dataset.lost : live.dataset.off;
   if (!isGone) connecting = setTimeout(connect, AGAIN * (0.5 + Math.random()));
 });
-addEventListener("htmx:sendError", () => { live.textContent = live.dataset.off; });
+// A short gap is over without the socket having noticed it: asking finds out.
+addEventListener("htmx:sendError", () => {
+  live.textContent = live.dataset.off;
+  clearTimeout(asking);
+  asking = setTimeout(ask, AGAIN);
+});
 addEventListener("online", again);
 addEventListener("pageshow", (event) => { if (event.persisted) again(); });
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) left = Date.now();
   else if (Date.now() - left > ASLEEP) again();
+});
+
+// What a name opens to may lie under the buttons.
+host.addEventListener("click", ({ target }) => {
+  const fold = target.closest("summary")?.parentElement;
+  if (fold) requestAnimationFrame(() => { if (fold.open) fold.scrollIntoView({ block: "nearest" }); });
 });
 
 // The long keys, which a clicker has, too. A button that has the focus is pressed by Space itself.

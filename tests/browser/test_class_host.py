@@ -57,6 +57,47 @@ def test_a_class_is_held_by_keys_and_the_phone_follows(teach: Open, game: Stack)
     expect(phone.get_by_role("link", name="See the results")).to_have_attribute("href", f"/class/{code}/results/")
 
 
+def test_a_short_gap_is_told_of_no_longer_than_it_lasts(teach: Open, game: Stack) -> None:
+    code = hold(game)
+    page = teach("/class/", **LAPTOP)
+    show(page, "host", code)
+    live = page.locator("#live")
+    path = f"**/class/{code}/host/"
+    # The socket does not notice it.
+    page.route(path, lambda route: route.abort())
+    page.evaluate("htmx.trigger('#ask', 'ask')")
+    expect(live).to_have_text("No connection")
+    run(game, f"seat(find_session({code!r}), 1, now=now)")
+    expect(page.locator(".seats__name")).to_have_count(1)
+    expect(live).to_be_empty()
+    # Nothing happens in the class: the page finds out by itself.
+    page.evaluate("htmx.trigger('#ask', 'ask')")
+    expect(live).to_have_text("No connection")
+    page.unroute(path)
+    expect(live).to_be_empty()
+
+
+def test_the_lowest_name_opens_above_the_buttons(teach: Open, game: Stack) -> None:
+    code = hold(game, seconds=60)
+    run(game, f"seat(find_session({code!r}), 12, now=now)")
+    move(game, code, "start")
+    page = teach("/class/", **PHONE)
+    show(page, "presenter", code)
+    controls = page.locator("#controls")
+    edge = controls.bounding_box()["y"]  # type: ignore[index]
+    names = page.locator(".student summary")
+    # The last one whose name stands above the buttons.
+    lowest = max(number for number, name in enumerate(names.all()) if (box := name.bounding_box()) and box["y"] + box["height"] <= edge)
+    names.nth(lowest).click()
+    remove = page.locator(".student").nth(lowest).get_by_role("button", name="Remove")
+    expect(remove).to_be_visible()
+    page.wait_for_function(
+        "remove => remove.getBoundingClientRect().bottom <= document.getElementById('controls').getBoundingClientRect().top",
+        arg=remove.element_handle(),
+        timeout=5_000,
+    )
+
+
 def test_keys_can_be_turned_off_and_rest_while_a_sheet_is_open(teach: Open, game: Stack) -> None:
     code = hold(game)
     page = teach("/class/", **LAPTOP)

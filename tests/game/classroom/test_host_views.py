@@ -234,6 +234,36 @@ def test_standings_are_shown_when_the_teacher_chose(category: Category, tess: Cl
     assert f'href="/class/{session.code}/results/"' in page(tess, session)
 
 
+def test_a_class_that_ends_before_its_first_card_has_no_best(category: Category, tess: Client, now: datetime) -> None:
+    session = hold_class([category], now=now)
+    seat(session, 1, now=now)
+    press(session, "end", now=now)
+    for view in VIEWS:
+        html = page(tess, session, view)
+        assert 'class="podium' not in html
+        assert 'class="places"' not in html
+    podium = words(page(tess, session))
+    assert "The class is over" in podium
+    assert "0 cards" not in podium
+
+
+def test_where_nobody_was_right_nobody_has_a_place(category: Category, tess: Client, now: datetime) -> None:
+    session = hold_class([category], now=now)
+    ada, _ = seat(session, 2, now=now)
+    session = press(session, "start", now=now)
+    say(session, (ada, "human" if on_table(session).kind == "machine" else "machine"), now=now)
+    press(again(session), "end", now=now)
+    html = page(tess, session)
+    assert 'class="podium' not in html
+    assert "1 card, 2 students. Thank you for playing." in words(html)
+    assert '<td class="students__rank">1</td>' not in tess.get(f"/class/{session.code}/results/").content.decode()
+
+
+def test_the_presenter_tells_which_class_it_is(category: Category, tess: Client, now: datetime) -> None:
+    session = hold_class([category], now=now, title="Second lesson, 8b")
+    assert f"{session.code} Second lesson, 8b" in words(page(tess, session, "presenter"))
+
+
 def test_of_a_thousand_students_the_page_names_the_latest(session: ClassSession, tess: Client, now: datetime) -> None:
     students = seat(session, 70, now=now)
     html = page(tess, session)
