@@ -57,6 +57,11 @@ def disagreements(*, category: Category, count: int = 50, blind: bool = True) ->
     return read_items(list(disputed.values_list("pk", flat=True)[:count]), blind=blind, opinions=True)
 
 
+def may_settle(*, item: Item, by: User) -> bool:
+    """Say whether `by` may settle what those disagree on whose opinions `item` has: one of them only as an administrator."""
+    return by.is_superuser or by.get_username() not in {opinion.by for opinion in item.opinions}
+
+
 def settle(*, tweet_id: int, by: User, verdict: str, reason: str = "", now: datetime, origin_shown: bool = False) -> Decision:
     """Decide a tweet on which two people disagree: a third person, or one of the two if they are an administrator."""
     return queue.decide(

@@ -23,6 +23,7 @@ from game.moderation.tokens import BadToken, tweet_id_of, tweet_token
 from game.pool.models import Category
 
 PERMISSION = "pool.moderate_tweet"
+NO_REASON = "Nothing was rejected: choose why first."
 # Tweets that a page has ahead, and rows of a list.
 AHEAD, ROWS = 10, 50
 for_moderators = only_with(PERMISSION, home="moderation:index")
@@ -137,6 +138,9 @@ def decide(request: HttpRequest, slug: str) -> HttpResponse:
     except (BadToken, BadFilter, ValueError):
         return HttpResponseBadRequest("Say approve, reject or flag, and which tweet.", content_type="text/plain")
     reason = request.POST.get("reason", "") if verdict == Verdict.REJECT else ""
+    if verdict == Verdict.REJECT and not reason and not _wants_json(request):
+        messages.error(request, NO_REASON)
+        return redirect(_back(request, slug))
     decisions = [
         queue.decide(tweet_id=pk, by=signed_in(request), verdict=verdict, reason=reason, now=timezone.now(), origin_shown=is_seen)
         for pk in ids

@@ -155,6 +155,12 @@ async function toggleOrigin() {
   said.textContent = place.hidden ? "" : place.textContent;
 }
 
+// A sign-in in another tab changes the token, and the page is older; outbox.js reads the cookie for the same reason.
+document.getElementById("stop").addEventListener("submit", ({ target }) => {
+  const cookie = /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie)?.[1];
+  if (cookie) target.elements.csrfmiddlewaretoken.value = cookie;
+});
+
 const ACTS = {
   next: () => step(1), previous: () => step(-1), undo, origin: toggleOrigin,
   help: () => document.getElementById("help").showModal(), noted: () => { refused.hidden = true; },

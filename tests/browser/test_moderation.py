@@ -81,6 +81,20 @@ def test_a_session_that_expires_loses_nothing(enter: Open, game: Stack) -> None:
     expect(page.locator("[data-outbox]")).to_be_empty()
 
 
+def test_stop_works_after_signing_in_again_in_another_tab(enter: Open, game: Stack) -> None:
+    page = enter("stop")
+    tab = page.context.new_page()
+    tab.goto("/moderate/")
+    tab.get_by_role("button", name="Sign out").click()
+    tab.wait_for_url("**/")
+    tab.goto("/account/sign-in/?next=/moderate/")
+    sign_in(tab)
+    tab.wait_for_url("**/moderate/")
+    page.get_by_role("button", name="Stop").click()
+    page.wait_for_url("**/moderate/")
+    expect(page.get_by_text("are free for others again.")).to_be_visible()
+
+
 def test_undo_brings_the_tweet_back_before_you(enter: Open, game: Stack) -> None:
     page = enter("undo")
     one, other, third = decide(page, "a"), decide(page, "r", "2"), decide(page, "a")

@@ -180,7 +180,7 @@ def test_two_who_disagree_stay_nameless_and_a_third_settles_it(sign_in: Callable
         page = words_of(sign_in(name).get("/moderate/disagreements/"))
         assert "The first Approve The second Reject : unsafe or cruel" in page
         assert "kim" not in page
-    refused = words_of(sign_in("kim").post("/moderate/disagreements/", {**fields, "decide": "reject"}, follow=True))
+    refused = words_of(sign_in("kim").post("/moderate/disagreements/", {**fields, "decide": "reject", "reason": "3"}, follow=True))
     assert "You said “reject” before" in refused or "Noted" in refused
     assert statuses() == {"An owl.": "pending"}
     settled = sign_in("lou").post("/moderate/disagreements/", {**fields, "decide": "reject", "reason": "3"}, follow=True)
@@ -188,6 +188,37 @@ def test_two_who_disagree_stay_nameless_and_a_third_settles_it(sign_in: Callable
     assert "Nobody disagrees." in words_of(settled)
     assert statuses() == {"An owl.": "rejected"}
     assert ModerationEvent.objects.filter(after="rejected").get().by == User.objects.get(username="lou")
+
+
+def test_those_who_disagree_get_no_buttons_and_nobody_a_reason_unasked(
+    sign_in: Callable[[str], Client], waiting: Waiting, owls: Category
+) -> None:
+    Category.objects.update(double_share=1.0)
+    fields = {"tweet": tweet_token(waiting("An owl.")[0].pk)}
+    for name, decided in (("mo", {"decide": "approve"}), ("kim", {"decide": "reject", "reason": "3"})):
+        sign_in(name).post("/moderate/owls/decide/", fields | decided)
+    for name, may in (("mo", False), ("kim", False), ("lou", True)):
+        page = sign_in(name).get("/moderate/disagreements/").content.decode()
+        assert ('name="decide"' in page, "You were one of the two." in page) == (may, not may)
+    assert '<select name="reason" required><option value="">Choose why</option>' in page
+    refused = sign_in("lou").post("/moderate/disagreements/", {**fields, "decide": "reject"}, follow=True)
+    assert "Nothing was rejected: choose why first." in words_of(refused)
+    assert statuses() == {"An owl.": "pending"}
+
+
+def test_ticked_ones_are_not_rejected_without_a_reason(mo: Client, waiting: Waiting) -> None:
+    tokens = [tweet_token(tweet.pk) for tweet in waiting("An owl.", "Another owl.")]
+    assert '<select name="reason" required><option value="">Choose why</option>' in mo.get("/moderate/owls/?view=list").content.decode()
+    response = mo.post("/moderate/owls/decide/?view=list", {"tweet": tokens, "decide": "reject", "reason": ""}, follow=True)
+    assert "Nothing was rejected: choose why first." in words_of(response)
+    assert statuses() == {"An owl.": "pending", "Another owl.": "pending"}
+
+
+def test_where_two_decide_a_key_is_not_said_to_have_approved(mo: Client, waiting: Waiting) -> None:
+    waiting("An owl.")
+    assert 'data-approve="Approved" data-reject="Rejected"' in mo.get("/moderate/owls/").content.decode()
+    Category.objects.update(double_share=0.5)
+    assert 'data-approve="Noted" data-reject="Noted"' in mo.get("/moderate/owls/").content.decode()
 
 
 @pytest.mark.parametrize("decide", ["flag", "", "adore"])
