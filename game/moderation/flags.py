@@ -72,8 +72,9 @@ def look_again(*, category: Category) -> int:
 def _index_words(ids: Iterable[int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO moderation_tweetwords (tweet_id, words) SELECT id, to_tsvector(%s, text) FROM pool_tweet WHERE id = ANY(%s)"
-            " ON CONFLICT (tweet_id) DO NOTHING",
+            # Without hyphens, as the search asks for them.
+            "INSERT INTO moderation_tweetwords (tweet_id, words)"
+            " SELECT id, to_tsvector(%s, replace(text, '-', ' ')) FROM pool_tweet WHERE id = ANY(%s) ON CONFLICT (tweet_id) DO NOTHING",
             [CONFIG, list(ids)],
         )
 

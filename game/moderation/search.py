@@ -7,10 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Self
 
 from django.contrib.postgres.search import SearchQuery, SearchVector, SearchVectorExact
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models.functions import Replace
 
 from game.moderation.models import TweetWords
 from game.pool.models import Author, Category, Kind, Status, Tweet, TweetFlag
+from scraping.rules import PLATFORMS
 
 # Counting stops there: nobody pages through more, and a million would take a second.
 COUNTED = 10_000
@@ -19,6 +21,7 @@ MAX_WORDS = 200
 # Of PostgreSQL's text search: words as they are, in whatever language.
 CONFIG = "simple"
 _WORD = re.compile(r"\w")
+_JOINED = re.compile(r"[^\s-]+(?:-+[^\s-]+)+")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -72,7 +75,11 @@ class Filters:
         if self.origin:
             q &= Q(kind=self.origin)
         if self.author:
-            q &= Q(author__in=Author.objects.filter(handle__iexact=self.author).values("pk"))
+            platform, _, handle = self.author.rpartition(":")
+            authors = Author.objects.filter(handle__iexact=handle.removeprefix("@"))
+            if platform:
+                authors = authors.filter(platform=PLATFORMS.get(platform.lower(), platform.lower()))
+            q &= Q(author__in=authors.values("pk"))
         if self.model:
             models = Author.objects.filter(Q(handle__iexact=self.model) | Q(name__iexact=self.model), kind=Kind.MACHINE)
             q &= Q(author__in=models.values("pk"))
@@ -92,10 +99,23 @@ class Filters:
 
 def _with_words(words: str) -> QuerySet[Any, Any]:
     """Return the ids of tweets with these words, in the language of search engines: quotes, `or`, a minus. Nothing typed is wrong in it."""
-    query = SearchQuery(words, config=CONFIG, search_type="websearch")
+    query = SearchQuery(_split_joined(words), config=CONFIG, search_type="websearch")
     # What came just now has not been looked through, and so is not indexed.
-    new = Tweet.objects.filter(checked_at=None).filter(SearchVectorExact(SearchVector("text", config=CONFIG), query))
+    new = Tweet.objects.filter(checked_at=None).filter(
+        SearchVectorExact(SearchVector(Replace("text", Value("-"), Value(" "), output_field=TextField()), config=CONFIG), query)
+    )
     return TweetWords.objects.filter(words=query).values("tweet").union(new.values("pk"), all=True)
+
+
+def _split_joined(words: str) -> str:
+    """Ask for words that a hyphen joins as for words in a row, which is how they are indexed; a minus before a word stays one.
+
+    PostgreSQL by itself makes one word of `a-b` beside its parts, and so finds neither phrase that ends or begins there.
+    """
+    parts = words.split('"')
+    parts[1::2] = [quoted.replace("-", " ") for quoted in parts[1::2]]
+    parts[::2] = [_JOINED.sub(lambda joined: f'"{joined[0].replace("-", " ")}"', loose) for loose in parts[::2]]
+    return '"'.join(parts)
 
 
 def read_days(since: str, until: str) -> tuple[datetime | None, datetime | None]:

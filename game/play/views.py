@@ -53,8 +53,8 @@ def home(request: HttpRequest) -> HttpResponse:
 def play_round(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the player's next card in a category, dealing a round where none is open: everybody may.
 
-    Of a category that is off, say that it is closed. With `?card=TOKEN`, show the reveal of that card: where a browser without scripts lands
-    after its guess.
+    Of a category that is off, say that it is closed. With `?card=TOKEN`, show the reveal of that
+    card: where a browser without scripts lands after its guess.
     """
     category = get_object_or_404(Category, slug=slug)
     player_id = player_id_of(request)

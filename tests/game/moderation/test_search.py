@@ -1,8 +1,10 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 import pytest
+from django.db import connection
 from django.db.models import Q
 from django.http import QueryDict
 from hypothesis import HealthCheck, given, settings
@@ -63,6 +65,40 @@ def texts(request: pytest.FixtureRequest, waiting: Waiting) -> list[Tweet]:
 )
 def test_words_are_found(texts: list[Tweet], words: str, texts_found: list[str]) -> None:
     assert found(words=words) == texts_found
+
+
+@pytest.mark.parametrize("is_indexed", [False, True])
+@pytest.mark.parametrize(
+    ("words", "is_found"),
+    [
+        ('"lost his savings"', True),
+        ('"savings his wife"', True),
+        ('"savings-his wife"', True),
+        ("savings-his", True),
+        ("wife-savings", False),
+        ("wife -savings-his", False),
+        ("left -wife-savings", True),
+        ("wife -savings", False),
+        ('"two-one" -"one two"', True),
+    ],
+)
+def test_words_beside_a_hyphen_are_found(waiting: Waiting, is_indexed: bool, words: str, is_found: bool) -> None:
+    waiting("A stork lost his savings-his wife left, it ended 2-1, so two-one.")
+    if is_indexed:
+        flag_new_tweets(limit=10)
+    assert found(words=words) == (["stork"] if is_found else [])
+
+
+def test_what_was_indexed_with_its_hyphens_is_indexed_again(waiting: Waiting) -> None:
+    waiting("A stork lost his savings-his wife left.", *TEXTS)
+    flag_new_tweets(limit=10)
+    now = dict(TweetWords.objects.values_list("tweet", "words"))
+    [step] = import_module("game.moderation.migrations.0005_words_beside_hyphens").Migration.operations
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE moderation_tweetwords w SET words = to_tsvector('simple', text) FROM pool_tweet t WHERE t.id = w.tweet_id")
+        assert dict(TweetWords.objects.values_list("tweet", "words")) != now
+        cursor.execute(step.sql)
+    assert dict(TweetWords.objects.values_list("tweet", "words")) == now
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
