@@ -10,18 +10,47 @@ from django.db.models import Count
 
 from game.moderation.flags import look_again
 from game.play.rules import CARDS_PER_ROUND
-from game.pool.models import Category, CategoryEvent, Kind, Split, Status, Tweet
+from game.pool.models import Category, CategoryEvent, Kind, Split, Status, Tweet, TweetFlag
+from game.pool.rules import LANGUAGES
 from generation.models import ModelVersion
 
 # As static/css/categories.css knows them; none: plain.
 COLORS = {"": "Plain", "teal": "Teal", "moss": "Moss", "rose": "Rose", "slate": "Slate"}
 FIELDS = ("name", "description", "language", "active", "color", "approves_clean", "rejects", "double_share")
+# What the pages call them.
+NAMES = {
+    "slug": "Address",
+    "name": "Name",
+    "description": "Description",
+    "language": "Language",
+    "active": "Shown to players",
+    "color": "Colour",
+    "approves_clean": "Clean machine tweets approved by themselves",
+    "rejects": "Rejected by themselves",
+    "double_share": "Share that two people decide on",
+}
 # After such a change what waits is looked through again.
 _RULES = {"approves_clean", "rejects"}
 
 
 class SlugTaken(Exception):
     """A category has that slug already."""
+
+
+def in_words(name: str, value: Any) -> str:
+    """Return the value of a field of a category as a person reads it."""
+    match name, value:
+        case "color", _:
+            return COLORS.get(value, value)
+        case "language", _:
+            return f"{LANGUAGES[value]} ({value})" if value in LANGUAGES else value
+        case "rejects", _:
+            return ", ".join(TweetFlag.Flag(flag).label if flag in TweetFlag.Flag else flag for flag in value) or "none"
+        case "double_share", _:
+            return f"{value:g}"
+        case _, bool():
+            return "yes" if value else "no"
+    return str(value) or "none"
 
 
 def _values(category: Category) -> dict[str, Any]:

@@ -6,13 +6,14 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.text import slugify
 from django.views.decorators.http import require_http_methods, require_safe
 
 from game.guards import only_with, signed_in
 from game.limits import limited
-from game.moderation.categories import COLORS, FIELDS, SlugTaken, change_category, create_category, read_readiness
+from game.moderation.categories import COLORS, FIELDS, NAMES, SlugTaken, change_category, create_category, in_words, read_readiness
 from game.play.models import Round
-from game.pool.models import Category, TweetFlag
+from game.pool.models import Category, CategoryEvent, TweetFlag
 from game.pool.rules import LANGUAGES
 from scraping.models import Feed
 
@@ -26,7 +27,9 @@ class CategoryForm(forms.ModelForm):
     """What can be said of a category, but for its slug."""
 
     language = forms.ChoiceField(
-        choices=[(code, code) for code in sorted(LANGUAGES)], help_text=Category._meta.get_field("language").help_text
+        choices=sorted(((code, f"{name} ({code})") for code, name in LANGUAGES.items()), key=lambda choice: choice[1]),
+        initial="en",
+        help_text="Posts and samples that are surely in another one are dropped.",
     )
     color = forms.ChoiceField(choices=list(COLORS.items()), required=False, label="Colour", help_text="A line on its card.")
     rejects = forms.MultipleChoiceField(
@@ -50,16 +53,37 @@ class CategoryForm(forms.ModelForm):
         labels = {"active": "On: shown to players", "approves_clean": "Machine tweets without a flag are approved by themselves"}
         help_texts = {"active": "", "approves_clean": ""}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Whatever it was made with stays chosen until somebody chooses another.
+        if (code := self.initial.get("language", "en")) not in LANGUAGES:
+            self.fields["language"].choices = [(code, code), *self.fields["language"].choices]
+
+    def clean_name(self) -> str:
+        """Refuse a new name by which another one goes: players could not tell the two apart."""
+        name: str = " ".join(self.cleaned_data["name"].split())
+        other = Category.objects.filter(name__iexact=name).exclude(pk=self.instance.pk).first()
+        if other and name != self.initial.get("name"):
+            raise forms.ValidationError(f"The category at {other.slug} is called that already.")
+        return name
+
 
 class NewCategoryForm(CategoryForm):
     """The same, and the slug."""
 
-    slug = forms.SlugField(max_length=50, help_text="Small letters, digits, hyphens: part of its address, and never changed.")
+    slug = forms.SlugField(
+        required=False,
+        max_length=50,
+        label="Address",
+        help_text="Small letters, digits, hyphens; never changed. Left empty, it is made from the name.",
+    )
     field_order = ("name", "slug")
 
     def clean_slug(self) -> str:
-        """Refuse what moderation's own pages are called."""
-        slug: str = self.cleaned_data["slug"]
+        """Propose one where none is given; refuse what moderation's own pages are called."""
+        slug: str = self.cleaned_data["slug"] or slugify(self.cleaned_data.get("name", "")).replace("_", "-")[:50].strip("-")
+        if not slug:
+            raise forms.ValidationError("Say one: the name has no letters for it.")
         if slug in RESERVED or slug != slug.lower() or "_" in slug:
             raise forms.ValidationError("Use small letters, digits and hyphens; and no name of a page of moderation.")
         return slug
@@ -86,7 +110,7 @@ def create(request: HttpRequest) -> HttpResponse:
         try:
             create_category(slug=slug, values=values, by=signed_in(request))
         except SlugTaken:
-            form.add_error("slug", "A category has that slug already.")
+            form.add_error("slug", f"A category has the address {slug} already: type another.")
         else:
             messages.success(request, f"{values['name']} is there.")
             return redirect("moderation:category", slug)
@@ -110,12 +134,20 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
         "readiness": read_readiness([category])[category.pk],
         "sources": Feed.objects.filter(category=category, listed=True).count(),
         "open_rounds": Round.objects.filter(category=category, finished_at=None).count(),
-        "events": category.events.select_related("by")[:50],
+        "events": [(event, _changes(event)) for event in category.events.select_related("by")[:50]],
     }
     return render(request, "moderation/category.html", context, status=422 if form.is_bound else 200)
+
+
+def _changes(event: CategoryEvent) -> list[tuple[str, str, str]]:
+    """Return what a change gave another value, with the value before, if there was one, and after."""
+    return [
+        (NAMES.get(name, name), in_words(name, event.before[name]) if name in event.before else "", in_words(name, value))
+        for name, value in event.after.items()
+    ]
 
 
 def _say(changed: dict[str, Any]) -> str:
     if not changed:
         return "Nothing was changed."
-    return f"Changed: {', '.join(name.replace('_', ' ') for name in changed)}."
+    return f"Changed: {', '.join(NAMES[name].lower() for name in changed)}."

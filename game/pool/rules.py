@@ -197,8 +197,25 @@ def _is_place(place: str, places: str) -> bool:
     return not places.isdecimal() or (1 <= int(place) <= int(places) <= 40 and places != "1" and (place, places) != ("9", "11"))
 
 
-# What can be told apart: ISO 639-1 codes, mostly.
-LANGUAGES = frozenset(code for _, code in pycld2.LANGUAGES)
+# It has codes of its own for scripts (xx-…), for jokes (zz…) and for nothing (xxx), and two that ISO has replaced.
+_NEW_CODES = {"iw": "he", "jw": "jv"}
+_NO_CODES = re.compile(r"xx|zz|tlh$|sr-ME$")
+_BETTER_NAMES = {
+    "LAOTHIAN": "Lao",
+    "LUO_KENYA_AND_TANZANIA": "Luo",
+    "NORWEGIAN_N": "Norwegian Nynorsk",
+    "RHAETO_ROMANCE": "Romansh",
+    "SCOTS_GAELIC": "Scottish Gaelic",
+    "SESELWA": "Seychellois Creole",
+    "SISWANT": "Swati",
+    "ChineseT": "Chinese, traditional script",
+}
+# What can be told apart, by ISO 639 codes, of two letters where there is one.
+LANGUAGES = {
+    _NEW_CODES.get(code, code): _BETTER_NAMES.get(name) or name.replace("_", " ").title()
+    for name, code in pycld2.LANGUAGES
+    if not _NO_CODES.match(code)
+}
 _MENTION_OR_TAG = re.compile(r"[@#]\w+")
 _WORD = re.compile(r"\w+")
 # So common in a language, and so rare elsewhere, that two of them settle it. To look for them first takes a tenth of the time.
@@ -234,4 +251,4 @@ def _seems_other_language(prose: str, language: str) -> bool:
         return False
     _, code, percent, _ = ranked[0]
     # Scots is what it takes slang for.
-    return bool(reliable) and percent >= 80 and code not in (language, "un", "sco")
+    return bool(reliable) and percent >= 80 and _NEW_CODES.get(code, code) not in (_NEW_CODES.get(language, language), "un", "sco")

@@ -10,7 +10,7 @@ from game.moderation.categories import COLORS, SlugTaken, change_category, creat
 from game.moderation.category_views import RESERVED
 from game.moderation.urls import urlpatterns
 from game.play.models import Round
-from game.pool.models import Category, CategoryEvent, Tweet
+from game.pool.models import Category, CategoryEvent, Tweet, TweetFlag
 from tests.game.moderation.moderators import moderator
 from tests.test_imports import ROOT
 
@@ -50,10 +50,53 @@ def test_a_slug_never_changes(owls: Category, mo: Client) -> None:
     assert Category.objects.get().slug == "owls"
 
 
-@pytest.mark.parametrize("slug", ["owls", "search", "log", "Owls", "night_owls", "two words", ""])
+@pytest.mark.parametrize("slug", ["owls", "search", "log", "Owls", "night_owls", "two words"])
 def test_a_slug_that_is_taken_kept_or_none_is_refused(slug: str, owls: Category, mo: Client) -> None:
     assert mo.post("/moderate/categories/new/", VALUES | {"slug": slug}).status_code == 422
     assert (Category.objects.count(), CategoryEvent.objects.count()) == (1, 0)
+
+
+@pytest.mark.parametrize(("name", "slug"), [("Night Owls, Ltd.", "night-owls-ltd"), ("Search", None), ("夜の鳥", None), ("Owls!", None)])
+def test_an_address_that_is_left_empty_is_made_from_the_name(name: str, slug: str | None, owls: Category, mo: Client) -> None:
+    response = mo.post("/moderate/categories/new/", VALUES | {"name": name, "slug": ""})
+    assert response.status_code == (302 if slug else 422)
+    assert list(Category.objects.exclude(slug="owls").values_list("slug", flat=True)) == ([slug] if slug else [])
+
+
+def test_no_two_are_given_one_name(owls: Category, mo: Client) -> None:
+    response = mo.post("/moderate/categories/new/", VALUES | {"name": " oWLs", "slug": "barn"})
+    assert response.status_code == 422
+    assert "The category at owls is called that already." in response.content.decode()
+    # Two that were called alike before can still be changed.
+    Category.objects.create(slug="barn", name="Owls")
+    assert mo.post("/moderate/categories/barn/", VALUES | {"name": "Owls"}).status_code == 302
+    assert mo.post("/moderate/categories/barn/", VALUES | {"name": "OWLS"}).status_code == 422
+
+
+def test_languages_are_named_and_real(owls: Category, mo: Client) -> None:
+    page = mo.get("/moderate/categories/new/").content.decode()
+    assert '<option value="he">Hebrew (he)</option>' in page
+    assert '<option value="en" selected>English (en)</option>' in page
+    for joke in ("zzb", "zzp", "tlh", "xxx", "xx-Latn", "iw"):
+        assert f'value="{joke}"' not in page
+    # One that was chosen before stays.
+    Category.objects.update(language="iw")
+    assert '<option value="iw" selected>iw</option>' in mo.get("/moderate/categories/owls/").content.decode()
+
+
+def test_changes_are_told_in_the_words_of_the_page(owls: Category, mo: Client) -> None:
+    mo.post(
+        "/moderate/categories/owls/", VALUES | {"name": "Owls", "description": "", "language": "de", "color": "rose", "rejects": ["near"]}
+    )
+    page = mo.get("/moderate/categories/owls/").content.decode()
+    for told in (
+        "<strong>Share that two people decide on</strong>: 0 → 0.25",
+        "<strong>Colour</strong>: Plain → Rose",
+        "<strong>Language</strong>: English (en) → German (de)",
+        "<strong>Clean machine tweets approved by themselves</strong>: no → yes",
+        f"<strong>Rejected by themselves</strong>: none → {TweetFlag.Flag.NEAR.label}",
+    ):
+        assert told in page
 
 
 def test_no_category_can_be_called_like_a_page_of_moderation() -> None:
