@@ -28,7 +28,7 @@ class FilterForm(forms.Form):
     status = forms.CharField(required=False, widget=forms.Select(choices=_STATUSES))
     flag = forms.CharField(required=False, widget=forms.Select(choices=_FLAGS))
     origin = forms.CharField(required=False, widget=forms.Select(choices=_KINDS), help_text="Then the page says who wrote them.")
-    author = forms.CharField(required=False, help_text="A handle, whole.")
+    author = forms.CharField(required=False, help_text="A handle, whole, or with the platform as in twitter:ada_owl.")
     model = forms.CharField(required=False, help_text="Its name, as on its tweets.")
     since = forms.CharField(required=False, label="Posted since", widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.CharField(required=False, label="Posted until", widget=forms.DateInput(attrs={"type": "date"}))

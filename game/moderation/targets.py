@@ -20,6 +20,7 @@ LONGEST = Takedown._meta.get_field("target").max_length or 0
 _NUMBER = re.compile(r"(?:tweet\s*)?#?([0-9]{1,18})", re.IGNORECASE)
 _ACCOUNT = re.compile(r"([A-Za-z]+):(?!//)@?(\S+)")
 _AT = re.compile(r"@([^\s/:]+)")
+_BARE = re.compile(r"[^\s/:@]+")
 # On x.com, twitter.com, mobile.twitter.com, and whatever shows tweets under the same paths.
 _STATUS = re.compile(r"/(?:i/web|i|@?\w+)/status(?:es)?/([0-9]{1,20})(?:/.*)?")
 _BLUESKY = re.compile(r"/profile/([^/]+)/post/([^/]+)/?")
@@ -51,7 +52,7 @@ class Target:
 
 
 def find_target(text: str) -> Target:
-    """Return what is meant by a tweet's number, `platform:handle`, `@handle` or an address; raises BadTarget."""
+    """Return what is meant by a tweet's number, `platform:handle`, a handle that we have, or an address; raises BadTarget."""
     text = text.strip()
     if not text:
         raise BadTarget("Say what: the number of a tweet, an author as in twitter:ada_owl, or an address.")
@@ -68,6 +69,8 @@ def find_target(text: str) -> Target:
     try:
         return find_tweet(tweet_id_of(text))
     except BadToken:
+        if _BARE.fullmatch(text) and Author.objects.filter(kind=Kind.HUMAN, handle__iexact=tidy_handle(text)).exists():
+            return _find_handle(text)
         raise BadTarget(f"“{text[:60]}” is no number of a tweet, no author as in twitter:ada_owl and no address.") from None
 
 

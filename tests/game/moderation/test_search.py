@@ -101,6 +101,15 @@ def test_what_was_indexed_with_its_hyphens_is_indexed_again(waiting: Waiting) ->
     assert dict(TweetWords.objects.values_list("tweet", "words")) == now
 
 
+@pytest.mark.parametrize(
+    ("author", "is_found"),
+    [("twitter:human-OWL", True), ("x:@human-owl", True), ("bluesky:human-owl", False), ("human-owl", True), (":human-owl", True)],
+)
+def test_an_author_is_found_by_platform_and_handle(waiting: Waiting, author: str, is_found: bool) -> None:
+    waiting("An owl.")
+    assert found(author=author) == (["owl."] if is_found else [])
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.text(st.sampled_from("aé1 \"'%\\&|!():*-<>{}\t\x00“ß%s"), max_size=30) | st.text(max_size=30))
 def test_nothing_that_can_be_typed_breaks_the_search(waiting: Waiting, words: str) -> None:

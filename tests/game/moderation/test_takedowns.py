@@ -243,6 +243,16 @@ def test_a_post_that_was_never_kept_is_forgotten_by_its_address(owls: Category) 
     assert RawPost.objects.values_list("record", "outcome").get() == (None, "gone")
 
 
+def test_a_bare_handle_names_the_one_author_who_has_it(owls: Category) -> None:
+    add(owls, "The owl forgot its own birthday.", platform="twitter")
+    assert find_target("ADA").name == "twitter:ada"
+    with pytest.raises(BadTarget, match="as in twitter:ada_owl"):
+        find_target("bo_finch")
+    add(owls, "The owl found its own birthday.", platform="bluesky")
+    with pytest.raises(BadTarget, match="is on bluesky and twitter: say which, as in bluesky:ADA"):
+        find_target("ADA")
+
+
 def test_the_address_of_a_card_names_its_tweet(category: Category) -> None:
     card = deal(category, create_guest())
     for link in (f"https://game.example/play/{category.slug}/?card={card.token}", f"https://game.example/report/{card.token}/"):
