@@ -201,11 +201,11 @@ def test_a_tweet_that_is_left_out_anyway_spoils_no_preview(in_twos: list[Tweet])
 
 def test_one_that_is_given_to_somebody_at_the_last_moment_stops_the_whole(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
     tweets = waiting(count=3)
-    token, change = preview().token, bulk.moderate_tweets
+    token = preview().token
 
     def lease_first(**asked: Any) -> int:
         take("bob", tweets[0].category, count=1)
-        return change(**asked)
+        return moderate_tweets(**asked)
 
     monkeypatch.setattr(bulk, "moderate_tweets", lease_first)
     with pytest.raises(BulkRefused, match="look at it again"):
