@@ -354,6 +354,9 @@ def test_another_language_is_seen(text: str, language: str) -> None:
         ("birds of Tokyo, Narita, Osaka", "en"),
         ("singin' an' hootin' all the nicht, wee owlie", "en"),
         ("La lechuza duerme en el viejo granero hasta que sale la luna.", "es"),
+        # The detector calls it by the code that ISO 639 has replaced.
+        ("הינשוף ישן באסם הישן עד שהירח עולה מעל הגבעות", "he"),
+        ("הינשוף ישן באסם הישן עד שהירח עולה מעל הגבעות", "iw"),
         ("@lechuza @granero #LunaLlena ok then", "en"),
         ("🦉🦉🦉", "en"),
         ("La lechuza duerme en el viejo granero.", "no such language"),
