@@ -21,13 +21,14 @@ for_changing = only_with("pool.change_category", home="moderation:categories")
 for_adding = only_with("pool.add_category", home="moderation:categories")
 # What stands before the routes of a category, and so can't be one.
 RESERVED = {"search", "bulk", "disagreements", "takedown", "log", "tweet", "categories", "new"}
+_LANGUAGES = [(code, f"{name} ({code})") for code, name in sorted(LANGUAGES.items(), key=lambda language: language[1])]
 
 
 class CategoryForm(forms.ModelForm):
     """What can be said of a category, but for its slug."""
 
     language = forms.ChoiceField(
-        choices=sorted(((code, f"{name} ({code})") for code, name in LANGUAGES.items()), key=lambda choice: choice[1]),
+        choices=_LANGUAGES,
         initial="en",
         help_text="Posts and samples that are surely in another one are dropped.",
     )
@@ -57,7 +58,7 @@ class CategoryForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         # Whatever it was made with stays chosen until somebody chooses another.
         if (code := self.initial.get("language", "en")) not in LANGUAGES:
-            self.fields["language"].choices = [(code, code), *self.fields["language"].choices]
+            self.fields["language"] = forms.ChoiceField(choices=[(code, code), *_LANGUAGES], help_text=self.fields["language"].help_text)
 
     def clean_name(self) -> str:
         """Refuse a new name by which another one goes: players could not tell the two apart."""

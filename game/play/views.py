@@ -113,7 +113,7 @@ def _closed(request: HttpRequest, category: Category) -> HttpResponse:
         return _lead_to(request.get_full_path())
     player_id = player_id_of(request)
     open_round = find_open_round(player_id=player_id, category=category) if player_id else None
-    others = Category.objects.filter(active=True)
+    others = list(Category.objects.filter(active=True))
     playable = selectors.playable_categories(others)
     context = {
         "category": category,
