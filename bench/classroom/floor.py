@@ -16,6 +16,7 @@ from game.classroom.host_selectors import find_own_session
 from game.classroom.rules import Action
 from game.classroom.services import act
 from game.guards import only_with, signed_in
+from game.limits import limited
 
 GROUP = "bench.floor"
 KEPT = "kept"
@@ -45,6 +46,7 @@ def _store(card: str, verdict: str) -> None:
 
 @only_with("classroom.hold_class", home="classroom:index")
 @require_POST
+@limited("RATE_CLASS")
 def announce(request: HttpRequest, code: str) -> HttpResponse:
     """Move a class on as its host does, and send everybody in the group what was posted."""
     session = find_own_session(code=code, teacher=signed_in(request))
