@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.chromium import FLAGS, find_chromium
+
+# As long as anything else that a page is asked to do: on a busy machine five seconds are nothing.
+expect.set_options(timeout=15_000)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from tests.stack import Stack
 PASSWORD = "nine-owls-and-a-ferry"
 SEED = """
 from django.contrib.auth.models import Group, User
+User.objects.filter(username="tess").delete()  # of a try that failed
 User.objects.create_user("tess", password={password!r}).groups.add(Group.objects.get(name="teacher"))
 """
 CLEAR = """
