@@ -131,10 +131,10 @@ class Stack:
         """Return the log of `web`, `worker` or `beat`."""
         return self.var / "log" / f"{name}.log"
 
-    def start_web(self, application: str = "game.asgi:application") -> None:
-        """Start the web process and wait until it accepts connections."""
-        self._spawn("web", commands.web(self.port, application))
-        self._wait_for_log("web", "Uvicorn running")
+    def start_web(self, application: str = "game.asgi:application", *, name: str = "web", port: int | None = None) -> None:
+        """Start the web process, or another one under another name and port, and wait until it accepts connections."""
+        self._spawn(name, commands.web(port or self.port, application))
+        self._wait_for_log(name, "Uvicorn running")
 
     def start_worker(self) -> None:
         """Start the generation worker and wait until it takes tasks."""

@@ -200,6 +200,12 @@ class Room:
         while not all(student.greeted for student in self.students):
             await asyncio.sleep(0.05)
 
+    def part(self) -> None:
+        """Let everybody leave; raise NotMeasured if the server has ended a connection before."""
+        self.close()
+        if self.closed:
+            raise NotMeasured(f"The server closed connections: {dict(self.closed)}.")
+
     def close(self) -> None:
         """Let everybody leave."""
         for task in self.tasks:

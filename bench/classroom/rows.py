@@ -17,9 +17,10 @@ from bench.classroom.wire import Site
 from bench.client import Player
 from bench.game import empty_game
 from bench.pool import fill_pool
-from bench.report import NotMeasured, Row
-from tests.stack import Stack
+from bench.report import Row
+from tests.stack import Stack, free_port
 
+APPLICATION = "bench.classroom.asgi:application"
 SEATS, FEW = 1_000, 50
 CATEGORY, TWEETS = "pool-class", 1_000
 LIMITS = {"RATE_CLASS": "1000000/m"}
@@ -27,6 +28,7 @@ LOSSY_CARDS, CUT = 10, 0.2
 # Cards whose showing, reveal and standings are timed: over a hundred, of which one is the 99th percentile. Before them, those that
 # warm up.
 TIMED_CARDS, WARM_UP = 34, 2
+BURSTS = 20
 # Answers a second in either class, how many in a turn, and turns.
 RATE, TURN, TURNS = 100, 200, 10
 # A room is shown at most twice in half a second; no host is so fast.
@@ -41,11 +43,12 @@ def measure() -> list[Row]:
         with stack.connect() as connection:
             fill_pool(connection, {CATEGORY: TWEETS})
             connection.execute("CREATE TABLE bench_answer (id bigserial PRIMARY KEY, card text NOT NULL, verdict text NOT NULL)")
-            stack.start_web(application="bench.classroom.asgi:application")
+            stack.start_web(APPLICATION)
             teacher = add_teacher(stack)
             return [
                 _measure_losses(stack, connection, teacher),
-                *uvloop.run(_measure_turns(stack, teacher)),
+                *uvloop.run(_measure_fanout(stack, teacher)),
+                uvloop.run(_measure_answers(stack, teacher)),
                 uvloop.run(_measure_growth(stack, teacher)),
             ]
 
@@ -69,42 +72,62 @@ def _measure_losses(stack: Stack, connection: psycopg.Connection, teacher: Playe
     return Row("class.lost", losses.total, 0, "answers", note)
 
 
-async def _measure_turns(stack: Stack, teacher: Player) -> list[Row]:
-    """Show, answer, reveal and rank each card, before or after the floor does the same."""
-    room = _make_room(stack, teacher, seats=SEATS, cards=WARM_UP + TIMED_CARDS, silent=1)
-    crowd = Crowd(room.site, _make_room(stack, teacher, seats=0, cards=WARM_UP + TIMED_CARDS).code, teacher, SEATS)
+async def _measure_fanout(stack: Stack, teacher: Player) -> list[Row]:
+    """Show, reveal and rank each card, before or after the floor shows as much."""
+    cards = WARM_UP + TIMED_CARDS
+    room = _make_room(stack, teacher, seats=SEATS, cards=cards, silent=1)
+    # In a process of its own: the garbage of either side is collected while that side is timed, or not at all.
+    floor = Player(free_port())
+    floor.cookies = dict(teacher.cookies)
+    stack.start_web(APPLICATION, name="floor", port=floor.connection.port)
+    crowd = Crowd(floor, _make_room(stack, teacher, seats=0, cards=cards).code, SEATS)
     await room.open()
     await crowd.open()
     crowd.text = room.students[0].latest.decode()
     sides: dict[str, Side] = {"game": Together(room, Random(7)), "floor": crowd}
     shown: dict[str, list[float]] = {name: [] for name in sides}
-    answered: dict[str, list[float]] = {name: [] for name in sides}
-    for turn in range(WARM_UP + TIMED_CARDS):
-        order = list(sides) if turn % 2 else list(reversed(sides))
+    for turn in range(cards):
         for phase in ("card", "reveal", "standings"):
-            for name in order:
+            for name in list(sides)[:: 1 if turn % 2 else -1]:
                 await asyncio.sleep(REST_SECONDS)
                 shown[name].append(await sides[name].show())
                 crowd.text = room.students[0].latest.decode()
             if phase == "card":
-                for name in order:
-                    await asyncio.sleep(REST_SECONDS)
-                    answered[name].append(await sides[name].answer())
+                await sides["game"].answer()
     most = max(frames for student in room.students for card, frames in student.frames.items() if card)
     size = len(room.students[0].latest)
-    _part(room)
-    crowd.close()
-    if crowd.lost:
-        raise NotMeasured(f"The server closed {crowd.lost} of the floor's connections.")
+    room.part()
+    crowd.part()
+    stack.stop("floor")
     timed = {name: times[3 * WARM_UP :] for name, times in shown.items()}
-    fanout, usual = ({name: of(times) * 1e3 for name, times in timed.items()} for of in (_p99, median))
-    bursts = {name: median(times[WARM_UP:]) * 1e3 for name, times in answered.items()}
+    slow, usual = ({name: of(times) * 1e3 for name, times in timed.items()} for of in (_p99, median))
     note = f"medians {usual['game']:.0f} / {usual['floor']:.0f} ms; {3 * TIMED_CARDS} times each, {SEATS:,} sockets, {size:,} bytes"
     return [
-        _compare("class.fanout", fanout["game"], fanout["floor"], 0.2, note),
-        _compare("class.answers", bursts["game"], bursts["floor"], 2.0, f"{TIMED_CARDS} bursts of {SEATS:,} each"),
+        _compare("class.fanout", slow["game"], slow["floor"], 0.2, note),
         Row("class.messages", most, 8, "frames", f"of {SEATS:,} students, {TIMED_CARDS} cards"),
     ]
+
+
+async def _measure_answers(stack: Stack, teacher: Player) -> Row:
+    """Have all answer each card at once, before or after as many bare inserts."""
+    room = _make_room(stack, teacher, seats=SEATS, cards=WARM_UP + BURSTS, silent=1)
+    crowd = Crowd(teacher, "", SEATS)
+    await room.open()
+    await crowd.open()
+    game = Together(room, Random(7))
+    sides: dict[str, Side] = {"game": game, "floor": crowd}
+    answered: dict[str, list[float]] = {name: [] for name in sides}
+    for turn in range(WARM_UP + BURSTS):
+        for _ in range(3 if turn else 1):
+            await game.show()
+            await asyncio.sleep(REST_SECONDS)
+        for name in list(sides)[:: 1 if turn % 2 else -1]:
+            await asyncio.sleep(REST_SECONDS)
+            answered[name].append(await sides[name].answer())
+    room.part()
+    crowd.part()
+    bursts = {name: median(times[WARM_UP:]) * 1e3 for name, times in answered.items()}
+    return _compare("class.answers", bursts["game"], bursts["floor"], 2.0, f"medians of {BURSTS} bursts of {SEATS:,} each")
 
 
 async def _measure_growth(stack: Stack, teacher: Player) -> Row:
@@ -120,7 +143,7 @@ async def _measure_growth(stack: Stack, teacher: Player) -> Row:
             slow = _p99(await _answer_some(side))
             times += [slow] if turn >= 0 else []
     for room in rooms:
-        _part(room)
+        room.part()
     big, small = (median(times) * 1e3 for times in waited)
     note = f"medians of {TURNS} turns, {TURN} answers in each, {RATE} a second, {SEATS:,} and {FEW} students"
     return _compare("class.growth", big, small, 1.5, note)
@@ -139,13 +162,6 @@ async def _answer_some(side: Together) -> list[float]:
             waiting = students
         waited += await side.answer_at(waiting[: TURN - len(waited)], 1 / RATE)
     return waited
-
-
-def _part(room: Room) -> None:
-    """End the class's connections, none of which the server has ended."""
-    room.close()
-    if room.closed:
-        raise NotMeasured(f"The server closed connections: {dict(room.closed)}.")
 
 
 def _compare(name: str, ours: float, floor: float, goal: float, note: str) -> Row:

@@ -71,8 +71,8 @@ class Crowd(Side):
     Its host moves a class on, too: one that nobody watches.
     """
 
-    def __init__(self, site: Site, code: str, host: Player, size: int) -> None:
-        self.site, self.code, self.host, self.size = site, code, host, size
+    def __init__(self, host: Player, code: str, size: int) -> None:
+        self.site, self.host, self.code, self.size = Site(host.connection.host, host.connection.port), host, code, size
         self.wires: list[Wire] = []
         self.text = ""  # what is shown next
         self.version = 0
@@ -83,11 +83,13 @@ class Crowd(Side):
         """Connect everybody."""
         await connect_all([self._join] * self.size)
 
-    def close(self) -> None:
-        """Let everybody leave."""
+    def part(self) -> None:
+        """Let everybody leave; raise NotMeasured if the server has ended a connection before."""
         wires, self.wires = self.wires, []
         for wire in wires:
             wire.transport.close()
+        if self.lost:
+            raise NotMeasured(f"The server closed {self.lost} of the floor's connections.")
 
     async def show(self) -> float:
         """Have `text` sent to everybody."""
