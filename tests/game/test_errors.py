@@ -8,6 +8,7 @@ from tests.stack import Stack, wait_for
 PASSWORD = "nine-geese-on-the-stairs"
 SEED = f"""
 from django.contrib.auth.models import User
+User.objects.filter(username="gwen").delete()  # of a try that failed
 User.objects.create_user("gwen", password={PASSWORD!r})
 """
 

@@ -149,7 +149,9 @@ def spelled(text: str) -> str:
 
 def process_of_twint() -> psutil.Process:
     """Return the youngest process of twint that is ours."""
-    running = [child for child in psutil.Process().children() if "scraping.sources.twint_runner" in child.cmdline()]
+    # What another test killed, and nobody has waited for, has no command line.
+    alive = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    running = [child for child in alive if "scraping.sources.twint_runner" in child.cmdline()]
     return max(running, key=lambda child: child.create_time())
 
 
