@@ -9,7 +9,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import never_cache
+from django_htmx.http import HttpResponseClientRedirect
 
 from game.accounts.identity import player_id_of
 from game.accounts.models import Player
@@ -47,7 +49,7 @@ def render_pace(request: HttpRequest, session: ClassSession, seat: Seat | None) 
     if place and place.card:
         return _render_card(request, seat, place, is_replaced=pace.GONE in request.GET)
     if request.htmx:  # type: ignore[attr-defined]
-        return _leave_for(request.get_full_path())
+        return HttpResponseClientRedirect(request.get_full_path())
     return _render_result(request, seat, is_over=is_over)
 
 
@@ -88,13 +90,7 @@ def _go_on(request: HttpRequest, seat: Seat, became: str) -> HttpResponse:
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect(url)
     place = pace.show_card(seat_id=seat.pk, now=timezone.now()) if became == pace.GONE else None
-    return _render_card(request, seat, place, is_replaced=True) if place and place.card else _leave_for(url)
-
-
-def _leave_for(url: str) -> HttpResponse:
-    response = HttpResponse()
-    response.headers["HX-Redirect"] = url
-    return response
+    return _render_card(request, seat, place, is_replaced=True) if place and place.card else HttpResponseClientRedirect(url)
 
 
 def _render_card(request: HttpRequest, seat: Seat, place: pace.Place, *, is_replaced: bool) -> HttpResponse:
@@ -133,7 +129,7 @@ def _render_table(request: HttpRequest, seat: Seat, card: ClassCard, shown: Mapp
     if is_part:
         # A reload shows what is on the table, the last reveal included; "back" leaves the class.
         response.headers["HX-Replace-Url"] = f"{page}?card={card.token}" if "reveal" in shown else page
-    response.headers["Vary"] = ", ".join(filter(None, [response.headers.get("Vary"), "HX-Request"]))
+    patch_vary_headers(response, ["HX-Request"])
     return response
 
 

@@ -7,8 +7,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
 
 from game.accounts.identity import player_id_of, public_ref, remember_player
 from game.accounts.models import Player
@@ -101,7 +103,7 @@ def _new_player(request: HttpRequest) -> Player:
 
 def _not_ready(request: HttpRequest, category: Category) -> HttpResponse:
     if request.htmx:  # type: ignore[attr-defined]  # a fragment has no place for it
-        return _lead_to(request.get_full_path())
+        return HttpResponseClientRedirect(request.get_full_path())
     response = render(request, "play/not_ready.html", {"category": category}, status=503)
     response.headers["Retry-After"] = "30"
     return response
@@ -110,7 +112,7 @@ def _not_ready(request: HttpRequest, category: Category) -> HttpResponse:
 def _closed(request: HttpRequest, category: Category) -> HttpResponse:
     """Say that a category is off, and where its player's round is kept: 404, as it may be on again, and a crawler need not know it."""
     if request.htmx:  # type: ignore[attr-defined]
-        return _lead_to(request.get_full_path())
+        return HttpResponseClientRedirect(request.get_full_path())
     player_id = player_id_of(request)
     open_round = find_open_round(player_id=player_id, category=category) if player_id else None
     others = list(Category.objects.filter(active=True))
@@ -122,13 +124,6 @@ def _closed(request: HttpRequest, category: Category) -> HttpResponse:
         "others": [other for other in others if other.pk in playable],
     }
     return render(request, "play/closed.html", context, status=404)
-
-
-def _lead_to(url: str) -> HttpResponse:
-    """Have htmx load a page."""
-    response = HttpResponse()
-    response.headers["HX-Redirect"] = url
-    return response
 
 
 @never_cache
@@ -163,7 +158,7 @@ def _go_on_elsewhere(request: HttpRequest, token: str) -> HttpResponse:
     except NotEnoughTweets:
         card = None
     if card is None:
-        return _lead_to(url)
+        return HttpResponseClientRedirect(url)
     return _render_table(request, card, revealed=False, round_=replaced.round, is_replaced=True)
 
 
@@ -200,7 +195,7 @@ def _render_table(
         # A reload shows what is on the table, the last reveal included; "back" leaves the game.
         response.headers["HX-Replace-Url"] = _reveal_url(card) if revealed else reverse("play:round", args=[round_.category.slug])
     # The fragment and the page share one address.
-    response.headers["Vary"] = ", ".join(filter(None, [response.headers.get("Vary"), "HX-Request"]))
+    patch_vary_headers(response, ["HX-Request"])
     return response
 
 

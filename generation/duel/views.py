@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -83,7 +84,7 @@ def _draw(request: HttpRequest, context: dict[str, Any], status: int) -> HttpRes
     """Draw a page, or the part of it that htmx asks for; they share an address."""
     template = "duel/fragment.html" if request.htmx else "duel/page.html"  # type: ignore[attr-defined]
     response = render(request, template, context, status=status)
-    response.headers["Vary"] = ", ".join(filter(None, [response.headers.get("Vary"), "HX-Request"]))
+    patch_vary_headers(response, ["HX-Request"])
     return response
 
 
