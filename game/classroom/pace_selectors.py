@@ -45,16 +45,15 @@ def read_place(answer: Answer) -> int:
     return Answer.objects.filter(seat=answer.seat_id, card__position__lte=answer.card.position).count()
 
 
-def _said(session_id: int) -> dict[tuple[int, str], int]:
+def _said(cards: Q) -> dict[tuple[int, str], int]:
     """Return how many said what of each card."""
-    answers = Answer.objects.filter(card__session=session_id, seat__kicked_at=None)
+    answers = Answer.objects.filter(cards, seat__kicked_at=None)
     return {(card, verdict): count for card, verdict, count in answers.values_list("card", "verdict").annotate(Count("pk")).order_by()}
 
 
 def read_reveal(answer: Answer) -> dict[str, Any]:
     """Return what may be shown of a card now that the seat has answered, as game.play.selectors does for a round's."""
-    said = dict(Answer.objects.filter(card=answer.card_id, seat__kicked_at=None).values_list("verdict").annotate(Count("pk")).order_by())
-    return _describe(answer, {(answer.card_id, verdict): count for verdict, count in said.items()})
+    return _describe(answer, _said(Q(card=answer.card_id)))
 
 
 def _describe(answer: Answer, said: dict[tuple[int, str], int]) -> dict[str, Any]:
@@ -75,7 +74,7 @@ def _describe(answer: Answer, said: dict[tuple[int, str], int]) -> dict[str, Any
 
 def read_cards(seat: Seat, beside: Seat | None = None) -> list[dict[str, Any]]:
     """Return the cards that a seat has judged, in order, with their truth, what all said of them, and what the seat `beside` did."""
-    said = _said(seat.session_id)
+    said = _said(Q(card__session=seat.session_id))
     theirs = dict(Answer.objects.filter(seat=beside).values_list("card", "verdict")) if beside else {}
     answers = Answer.objects.filter(seat=seat).select_related("card__tweet__author", "card__tweet__category").order_by("card__position")
     return [

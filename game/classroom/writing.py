@@ -12,6 +12,7 @@ from game.classroom.models import ClassCard, ClassSession, ClassText
 from game.classroom.texts import is_presentable, plan_deal
 from game.pool.models import Kind, Status
 from game.pool.rules import fingerprint
+from generation.claims import UNFINISHED
 from generation.duel.columns import active_models, add_columns
 from generation.duel.models import Column, Completion, Prompt
 from generation.duel.rules import prompt_key
@@ -40,7 +41,7 @@ def is_taken_out(*, prompt: str) -> bool:
 
 def is_answered(*, session: ClassSession) -> bool:
     """Say whether no model is still at it: all have answered, or given up."""
-    return not _columns(session).filter(state__in=(Column.State.PENDING, Column.State.RUNNING)).exists()
+    return not _columns(session).filter(UNFINISHED).exists()
 
 
 def collect_texts(*, session: ClassSession, rng: random.Random) -> int:
