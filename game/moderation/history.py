@@ -8,6 +8,7 @@ from typing import Any, Self
 from django.db.models import Q, QuerySet
 
 from game.downloads import csv_lines
+from game.moderation.categories import NAMES, in_words
 from game.moderation.models import Review, Takedown, TweetReport
 from game.moderation.queue import ONE_OF_TWO
 from game.moderation.search import BadFilter, read_days
@@ -101,20 +102,8 @@ def _of_event(event: ModerationEvent) -> Line:
     tweet = event.tweet
     who, reason = _told(event, tweet)
     what = UNDONE if event.undoes_id else "looked" if event.before == event.after else event.after
-    on = f"tweet {tweet.pk}"
-    return Line(
-        event.pk,
-        event.at,
-        who,
-        what,
-        on,
-        tweet.category.slug,
-        event.before,
-        event.after,
-        reason,
-        event.bulk_id,
-        event.undoes_id,
-    )
+    on, category = f"tweet {tweet.pk}", tweet.category.slug
+    return Line(event.pk, event.at, who, what, on, category, event.before, event.after, reason, event.bulk_id, event.undoes_id)
 
 
 def _of_category(event: CategoryEvent) -> Line:
@@ -135,7 +124,7 @@ def _who(row: Any) -> str:
 
 
 def _spell(fields: Mapping[str, Any]) -> str:
-    return "; ".join(f"{name}: {', '.join(value) if isinstance(value, list) else value}" for name, value in fields.items())
+    return "; ".join(f"{NAMES.get(name, name)}: {in_words(name, value)}" for name, value in fields.items())
 
 
 def _source(query: Query) -> tuple[QuerySet[Any], Callable[[Any], Line]]:

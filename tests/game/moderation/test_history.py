@@ -117,10 +117,12 @@ def test_the_log_pages_without_gap_or_repetition(written: list[Tweet]) -> None:
 
 
 def test_categories_and_takedowns_are_in_the_log(owls: Category, written: list[Tweet]) -> None:
-    change_category(category=owls, values={"name": "Night owls"}, by=moderator("mo"))
+    change_category(category=owls, values={"name": "Night owls", "active": False, "rejects": ["unsafe", "near"]}, by=moderator("mo"))
     take_down(target=find_target(str(written[0].pk)), by=moderator("kim"), reason="their wish", now=NOON)
     (changed,), (taken,) = (read_log(Query.parse({"what": what})) for what in ("categories", "takedowns"))
-    assert (changed.who, changed.on, changed.before, changed.after) == ("mo", "category owls", "name: Owls", "name: Night owls")
+    assert (changed.who, changed.on) == ("mo", "category owls")
+    assert changed.before == "Name: Owls; Shown to players: yes; Rejected by themselves: none"
+    assert changed.after == "Name: Night owls; Shown to players: no; Rejected by themselves: unsafe word, near-duplicate"
     assert (taken.who, taken.on, taken.reason) == ("kim", f"BB-2020-000001: tweet {written[0].pk}", "their wish")
 
 
