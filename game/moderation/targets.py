@@ -110,7 +110,7 @@ def find_link(text: str) -> Target:
         host = (parts.hostname or "").removeprefix("www.")
     except ValueError:
         host = ""
-    if not host or parts.scheme not in ("http", "https"):
+    if not host or parts.scheme not in ("http", "https") or "\x00" in unquote(text):
         raise BadTarget(f"“{text[:60]}” is no address of a web page.")
     return _find_ours(parts.path, parse_qs(parts.query)) or _find_theirs(text, host, unquote(parts.path))
 
@@ -131,7 +131,8 @@ def _find_ours(path: str, query: dict[str, list[str]]) -> Target | None:
     if tweet is not None:
         return Target(Takedown.Kind.LINK, f"card {token}, tweet {tweet}", (tweet,))
     # A card that waited for a guess got another tweet, and so another address.
-    taken = Takedown.objects.filter(kind=Takedown.Kind.LINK, target__startswith=f"card {token}").order_by("pk").first()
+    named = Q(target=f"card {token}") | Q(target__startswith=f"card {token}, ")
+    taken = Takedown.objects.filter(named, kind=Takedown.Kind.LINK).order_by("pk").first()
     if taken is None:
         raise BadTarget("No card has that address, or it shows another tweet by now: name the tweet by its number.")
     return Target(Takedown.Kind.LINK, taken.target)

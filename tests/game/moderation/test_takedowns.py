@@ -275,6 +275,8 @@ def test_the_address_of_a_card_names_its_tweet(category: Category) -> None:
         ("https://g.example/duel/completion/aaaaaaaaaaaaaaaaaaaaaa/", "There is no completion"),
         ("x" * 301, "longer than 300"),
         ("a\x00b", "or no text"),
+        ("https://x.com/a%00b", "is no address of a web page"),
+        ("https://g.example/play/owls/?card=%00", "is no address of a web page"),
     ],
 )
 def test_what_names_nothing_is_refused_in_one_line(typed: str, said: str, owls: Category) -> None:
@@ -307,6 +309,8 @@ def test_a_takedown_by_a_cards_address_names_its_tweet_and_asking_again_names_th
     assert preview(find_target(link)).receipt == first
     with pytest.raises(Refused, match=f"receipt {first.number}"):
         take(link)
+    with pytest.raises(BadTarget, match="No card has that address"):
+        find_target(f"https://game.example/play/owls/?card={card.token[:5]}")
     assert Takedown.objects.get() == first
 
 
