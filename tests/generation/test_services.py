@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from threading import Barrier
 
 import pytest
 from django.db import connection, transaction
@@ -25,6 +24,7 @@ from generation.rules import Drop
 from generation.services import keep_pool_ready
 from generation.versions import register_model
 from tests.generation.conftest import SHIPPED, copy_model
+from tests.threads import at_once
 
 NOW = timezone.now()
 # Flattens every probability until no sample ends, past the model's last position.
@@ -65,17 +65,7 @@ def test_a_batch_run_twice_writes_once(batch: Batch) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_claimers_at_once_one_wins(batch: Batch) -> None:
-    together = Barrier(8)
-
-    def claim(_: int) -> bool:
-        together.wait()
-        try:
-            return claim_batch(batch_id=batch.pk) is not None
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(8) as pool:
-        won = list(pool.map(claim, range(8)))
+    won = at_once(8, lambda _: claim_batch(batch_id=batch.pk) is not None)
     assert sum(won) == 1
     assert stand(batch) == ("running", 1, 0)
 

@@ -22,6 +22,7 @@ from scraping.models import Feed, OptOut, RawPost
 from scraping.optouts import OptOutError, lift_opt_out, opt_out, read_opt_outs
 from tests.generation.conftest import copy_model
 from tests.scraping.conftest import sentence
+from tests.threads import at_once
 
 
 def add(category: Category, handle: str, *numbers: int, platform: str = "twitter", kind: str = Kind.HUMAN) -> list[Tweet]:
@@ -258,16 +259,7 @@ def test_a_page_that_was_on_its_way_when_they_left_is_erased_too(transactional_d
 def test_two_who_record_one_person_record_them_once(transactional_db: None) -> None:
     category = Category.objects.create(slug="birds", name="Birds")
     add(category, "ada_owl", *range(50))
-    barrier = threading.Barrier(4)
-
-    def leave(_: int) -> int:
-        try:
-            barrier.wait()
-            return opt_out(platform="twitter", handle="ada_owl", by=None)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(4) as pool:
-        assert sorted(pool.map(leave, range(4))) == [0, 0, 0, 50]
+    left = at_once(4, lambda _: opt_out(platform="twitter", handle="ada_owl", by=None))
+    assert sorted(left) == [0, 0, 0, 50]
     assert OptOut.objects.count() == 1
     assert ModerationEvent.objects.count() == 50

@@ -1,12 +1,9 @@
 import lzma
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from game.pool.models import Author, Category, Kind, Tweet
 from game.pool.services import get_author
@@ -18,6 +15,7 @@ from scraping.rules import Cleaning, Drop
 from scraping.services import NAMED_LINES, ImportReport, import_file, outcome_rows
 from tests.scraping.conftest import sentence, twint
 from tests.scraping.test_archives import ACCOUNT, entry, pack, script
+from tests.threads import at_once
 
 Write = Callable[..., Path]
 
@@ -235,16 +233,6 @@ def test_two_imports_at_once_neither_fail_nor_double(write: Write) -> None:
     category = Category.objects.create(slug="birds", name="Birds")
     posts = [twint(number, username=f"author_{number % 40}") for number in range(2_000)]
     paths = [write("a.jsonl", *posts), write("b.jsonl", *reversed(posts))]
-    start = Barrier(2)
-
-    def work(path: Path) -> ImportReport:
-        start.wait()
-        try:
-            return run(category, path)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(2) as workers:
-        reports = list(workers.map(work, paths))
+    reports = at_once(2, lambda number: run(category, paths[number]))
     assert sum(report.kept for report in reports) == sum(report.dropped[Drop.DUPLICATE] for report in reports) == 2_000
     assert (Tweet.objects.count(), Author.objects.count()) == (2_000, 40)

@@ -1,17 +1,15 @@
 """Runs on a real PostgreSQL: asked for, claimed once, taken over, given back, cancelled."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from threading import Barrier
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from django.db.models.functions import Now
 
 from game.pool.models import Category
+from tests.threads import at_once
 from tests.training.flock import KNOBS, add_flock
 from training import services
 from training.models import TrainingRun
@@ -83,17 +81,7 @@ def test_what_is_asked_for_is_written_down_and_waits_for_a_worker(birds: Categor
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_workers_at_once_one_wins(run: TrainingRun) -> None:
-    together = Barrier(6)
-
-    def try_to(_: int) -> bool:
-        together.wait()
-        try:
-            return claim(run) is not None
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(6) as pool:
-        assert sum(pool.map(try_to, range(6))) == 1
+    assert sum(at_once(6, lambda _: claim(run) is not None)) == 1
     assert stand(run) == ("running", 1, True)
 
 

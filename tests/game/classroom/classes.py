@@ -2,14 +2,12 @@
 
 import random
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from threading import Barrier
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import connection
 
+from game.classroom import pace
 from game.classroom.answers import GivenAnswer, Outcome, store_answers
 from game.classroom.models import ClassCard, ClassSession, Seat
 from game.classroom.rules import Action
@@ -69,16 +67,11 @@ def say(session: ClassSession, *said: tuple[Seat, str], now: datetime, card: Cla
     return store_answers(session_id=session.pk, answers=[GivenAnswer(seat.token, token, verdict, now) for seat, verdict in said])
 
 
-def at_once(count: int, act: Any) -> list[Any]:
-    """Call `act` with 0, 1, … in as many threads, all at the same moment; return what each returned."""
-    start = Barrier(count)
-
-    def run(number: int) -> Any:
-        start.wait()
-        try:
-            return act(number)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(count) as threads:
-        return list(threads.map(run, range(count)))
+def play(student: Seat, *verdicts: str, now: datetime) -> list[str]:
+    """Answer, at one's own pace, one card after the other, each a second after it was shown; return what became of each."""
+    became = []
+    for verdict in verdicts:
+        card = pace.show_card(seat_id=student.pk, now=now).card
+        assert card
+        became.append(pace.answer_card(seat_id=student.pk, token=card.token, verdict=verdict, now=now + timedelta(seconds=1)))
+    return became

@@ -12,7 +12,8 @@ from game.classroom.cards import replace_tweet
 from game.classroom.models import Answer
 from game.play.rules import is_token
 from game.pool.models import Category, Tweet
-from tests.game.classroom.classes import at_once, hold_class, seat, withdraw
+from tests.game.classroom.classes import hold_class, seat, withdraw
+from tests.threads import at_once
 
 
 @pytest.fixture

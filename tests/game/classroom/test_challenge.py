@@ -10,30 +10,16 @@ from game.accounts.models import Player
 from game.accounts.services import attach_player, create_guest
 from game.classroom import pace, pace_selectors
 from game.classroom.challenge import NothingLeft, make_challenge, sit_down
-from game.classroom.models import Answer, ClassCard, ClassSession, Seat
+from game.classroom.models import Answer, ClassSession, Seat
 from game.classroom.selectors import read_standings
 from game.play.models import Round
 from game.play.services import show_next_card, start_round, submit_guess
 from game.pool.models import Category, Status, Tweet
-from tests.game.classroom.classes import at_once
+from tests.game.classroom.classes import play, withdraw
+from tests.threads import at_once
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-
-
-def play(student: Seat, *verdicts: str, now: datetime = NOW) -> list[str]:
-    """Answer one card after the other, each a second after it was shown; return what became of each."""
-    became = []
-    for verdict in verdicts:
-        card = pace.show_card(seat_id=student.pk, now=now).card
-        assert card
-        became.append(pace.answer_card(seat_id=student.pk, token=card.token, verdict=verdict, now=now + SECOND))
-    return became
-
-
-def withdraw(card: ClassCard) -> None:
-    assert card.tweet_id
-    Tweet.objects.filter(pk=card.tweet_id).update(status=Status.WITHDRAWN)
 
 
 def finish_round(category: Category, player: Player | None = None, seed: int = 5) -> Round:
@@ -115,7 +101,7 @@ def test_players_sit_under_their_own_name_where_it_may_be_shown(category: Catego
 def test_cards_are_compared_with_those_of_whoever_made_the_challenge(category: Category) -> None:
     session, maker = challenge(finish_round(category))
     friend = sit_down(session=session, player=None, now=NOW, rng=random.Random(1))
-    play(friend, *["machine"] * 10)
+    play(friend, *["machine"] * 10, now=NOW)
     cards = pace_selectors.read_cards(friend, pace_selectors.find_maker(session))
     assert [(card["verdict"], card["theirs"], card["said_human"], card["said_machine"]) for card in cards] == [
         ("machine", "human", 1, 1)

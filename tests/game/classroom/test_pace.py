@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from game.classroom import pace, pace_selectors, rules
-from game.classroom.models import Answer, ClassCard, ClassSession, Seat
+from game.classroom.models import Answer, ClassCard, ClassSession
 from game.classroom.rules import Action
 from game.classroom.seats import join_class
 from game.classroom.services import act, kick, move_on_what_is_due
-from game.pool.models import Category, Status, Tweet
-from tests.game.classroom.classes import at_once, hold_class, seat
+from game.pool.models import Category
+from tests.game.classroom.classes import hold_class, play, seat, withdraw
+from tests.threads import at_once
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -21,21 +22,6 @@ WEEK = timedelta(days=7)
 
 def homework(category: Category, **chosen: Any) -> ClassSession:
     return hold_class([category], now=NOW, mode="homework", card_time=None, **{"deadline": NOW + WEEK, **chosen})
-
-
-def play(student: Seat, *verdicts: str, now: datetime = NOW) -> list[str]:
-    """Answer one card after the other, each a second after it was shown; return what became of each."""
-    became = []
-    for verdict in verdicts:
-        card = pace.show_card(seat_id=student.pk, now=now).card
-        assert card
-        became.append(pace.answer_card(seat_id=student.pk, token=card.token, verdict=verdict, now=now + SECOND))
-    return became
-
-
-def withdraw(card: ClassCard) -> None:
-    assert card.tweet_id
-    Tweet.objects.filter(pk=card.tweet_id).update(status=Status.WITHDRAWN)
 
 
 def test_everybody_is_shown_the_same_cards_in_the_same_order(category: Category) -> None:
@@ -177,7 +163,7 @@ def test_homework_that_closes_on_its_day_is_kept_from_there(category: Category) 
 def test_a_tweet_that_leaves_the_game_is_left_out_for_those_who_have_not_judged_it(category: Category) -> None:
     session = homework(category)
     early, late = seat(session, 2, now=NOW)
-    play(early, "human")
+    play(early, "human", now=NOW)
     first = session.cards.all()[0]
     assert pace.show_card(seat_id=late.pk, now=NOW).card == first
     withdraw(first)
@@ -186,7 +172,7 @@ def test_a_tweet_that_leaves_the_game_is_left_out_for_those_who_have_not_judged_
     place = pace.show_card(seat_id=late.pk, now=NOW)
     assert (place.card, place.position, place.total) == (session.cards.all()[1], 1, 3)
     assert pace.show_card(seat_id=early.pk, now=NOW).total == 4
-    play(late, *["human"] * 3)
+    play(late, *["human"] * 3, now=NOW)
     assert pace.show_card(seat_id=late.pk, now=NOW).card is None
     assert [card["withdrawn"] for card in pace_selectors.read_cards(early)] == [True]
     assert [(each.answered, each.total, each.is_finished) for each in pace_selectors.read_progress(session)] == sorted(
@@ -197,7 +183,7 @@ def test_a_tweet_that_leaves_the_game_is_left_out_for_those_who_have_not_judged_
 def test_progress_tells_who_has_begun_and_nothing_of_who_was_sent_out(category: Category) -> None:
     session = homework(category)
     begun, waiting, sent_out = seat(session, 3, now=NOW)
-    play(begun, "human", "human")
+    play(begun, "human", "human", now=NOW)
     kick(seat=sent_out, now=NOW)
     found = {each.name: (each.has_begun, each.answered, each.total) for each in pace_selectors.read_progress(session)}
     assert found == {begun.name: (True, 2, 4), waiting.name: (False, 0, 4)}
@@ -207,6 +193,6 @@ def test_progress_takes_as_many_statements_for_three_as_for_one(category: Catego
     session = homework(category)
     for joined in (1, 3):
         while session.seats.count() < joined:
-            play(join_class(session=session, name="", now=NOW, rng=random.Random(joined)), "human")
+            play(join_class(session=session, name="", now=NOW, rng=random.Random(joined)), "human", now=NOW)
         with django_assert_num_queries(2):
             pace_selectors.read_progress(session)

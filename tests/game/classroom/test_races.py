@@ -17,7 +17,8 @@ from game.classroom.rules import GRACE, Action
 from game.classroom.selectors import find_session, read_stage
 from game.classroom.services import act, kick
 from game.pool.models import Category
-from tests.game.classroom.classes import CARD_TIME, at_once, hold_class, on_table, press, say, seat
+from tests.game.classroom.classes import CARD_TIME, hold_class, on_table, press, say, seat
+from tests.threads import at_once
 
 DUE = CARD_TIME + GRACE
 

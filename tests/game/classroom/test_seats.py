@@ -18,7 +18,8 @@ from game.classroom.selectors import read_stage
 from game.classroom.services import kick
 from game.pool.models import Category
 from game.pool.unsafe import unsafe_words
-from tests.game.classroom.classes import at_once, hold_class, press, say, seat
+from tests.game.classroom.classes import hold_class, press, say, seat
+from tests.threads import at_once
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from game.classroom.selectors import find_session
 from game.classroom.services import act, kick, move_on_if_due, move_on_what_is_due
 from game.play.drawing import NotEnoughTweets
 from game.pool.models import Category, Tweet
-from tests.game.classroom.classes import CARD_TIME, at_once, hold_class, on_table, press, say, seat, withdraw
+from tests.game.classroom.classes import CARD_TIME, hold_class, on_table, press, say, seat, withdraw
+from tests.threads import at_once
 
 SECOND = timedelta(seconds=1)
 

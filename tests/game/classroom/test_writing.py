@@ -24,7 +24,7 @@ from game.pool.models import Category, Kind
 from generation.duel.models import Column, Completion, Prompt
 from generation.duel.services import ask, send_to_pool
 from generation.models import ModelVersion
-from tests.game.classroom.classes import CARD_TIME, at_once, on_table, press, say, seat
+from tests.game.classroom.classes import CARD_TIME, on_table, press, say, seat
 from tests.game.classroom.writers import (
     PROMPT,
     STUDENTS,
@@ -37,6 +37,7 @@ from tests.game.classroom.writers import (
     reach_desk,
     write,
 )
+from tests.threads import at_once
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
 
 import pytest
 from django.db import connection
@@ -19,6 +17,7 @@ from game.pool.services import NewTweet, add_tweets, erase_tweets, get_author, m
 from generation.models import ModelVersion
 from generation.rules import RUN_BYTES, WORD_BYTES, HashedSet, run_hashes
 from tests.game.moderation.moderators import decide, log_of, moderator, take
+from tests.threads import at_once
 
 Waiting = Callable[..., list[Tweet]]
 CLEAN = "The harbour lay quiet under a thin moon."
@@ -235,17 +234,11 @@ def test_two_workers_at_once_flag_each_once() -> None:
     ada = get_author(kind=Kind.HUMAN, platform="twitter", handle="ada")
     texts = [NewTweet(ada, f"{number} owls say bullshit, and {number * 7} herons nod") for number in range(60)]
     add_tweets(category=owls, tweets=texts, status=Status.PENDING)
-    start = Barrier(3)
 
     def work(_: int) -> None:
-        start.wait()
-        try:
-            while flag_new_tweets(limit=20):
-                pass
-        finally:
-            connection.close()
+        while flag_new_tweets(limit=20):
+            pass
 
-    with ThreadPoolExecutor(3) as threads:
-        list(threads.map(work, range(3)))
+    at_once(3, work)
     assert TweetFlag.objects.filter(flag="unsafe").count() == ModerationEvent.objects.count() == 60
     assert moderator("ann").pk not in ModerationEvent.objects.values_list("by", flat=True)

@@ -1,8 +1,6 @@
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
 
 import pytest
 from django.db import connection, transaction
@@ -15,6 +13,7 @@ from game.moderation.search import Filters
 from game.pool.models import Category, Kind, ModerationEvent, Status, Tweet
 from game.pool.services import NewTweet, add_tweets, get_author
 from tests.game.moderation.moderators import LATER, NOON, decide, moderator, take
+from tests.threads import at_once
 
 Waiting = Callable[..., list[Tweet]]
 
@@ -93,22 +92,16 @@ def test_moderators_at_once_are_never_given_the_same_tweet() -> None:
     Tweet.objects.update(checked_at=timezone.now())
     names = ["ann", "bob", "cem", "dot"]
     people = [moderator(name) for name in names]
-    start = Barrier(len(people))
 
     def work(place: int) -> list[int]:
-        start.wait()
-        try:
-            done = []
-            while items := queue.take(by=people[place], category=owls, count=4, now=NOON):
-                for item in items:
-                    assert queue.decide(tweet_id=item.tweet_id, by=people[place], verdict="approve", now=NOON).outcome == "decided"
-                    done.append(item.tweet_id)
-            return done
-        finally:
-            connection.close()
+        done = []
+        while items := queue.take(by=people[place], category=owls, count=4, now=NOON):
+            for item in items:
+                assert queue.decide(tweet_id=item.tweet_id, by=people[place], verdict="approve", now=NOON).outcome == "decided"
+                done.append(item.tweet_id)
+        return done
 
-    with ThreadPoolExecutor(len(people)) as threads:
-        done = list(threads.map(work, range(len(people))))
+    done = at_once(len(people), work)
     assert Counter(pk for each in done for pk in each) == Counter(Tweet.objects.values_list("pk", flat=True))
     # One that is skipped because somebody just looks at it is offered again, or theirs: none is left.
     assert ModerationEvent.objects.count() == 120
@@ -122,19 +115,13 @@ def test_two_who_begin_at_once_both_get_as_much_as_there_is() -> None:
     add_tweets(category=owls, tweets=[NewTweet(ada, f"owl {number}") for number in range(100)], status=Status.PENDING)
     Tweet.objects.update(checked_at=timezone.now())
     people = [moderator("ann"), moderator("bob")]
-    start = Barrier(2)
 
     def begin(place: int) -> list[int]:
-        start.wait()
-        try:
-            return [item.tweet_id for item in queue.take(by=people[place], category=owls, count=10, now=NOON)]
-        finally:
-            connection.close()
+        return [item.tweet_id for item in queue.take(by=people[place], category=owls, count=10, now=NOON)]
 
     for _ in range(10):
         Lease.objects.all().delete()
-        with ThreadPoolExecutor(2) as threads:
-            ours, theirs = threads.map(begin, range(2))
+        ours, theirs = at_once(2, begin)
         assert (len(ours), len(theirs), len({*ours, *theirs})) == (10, 10, 20)
 
 

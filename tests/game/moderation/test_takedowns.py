@@ -26,6 +26,7 @@ from game.pool.services import NewTweet, add_tweets, get_author, mark_tweets
 from generation.models import Corpus, CorpusEntry, ModelVersion
 from generation.versions import stale_models
 from scraping.models import Feed, OptOut, RawPost
+from tests.threads import at_once
 
 NOON = datetime(2020, 5, 31, 12, tzinfo=UTC)
 Waiting = Callable[..., list[Tweet]]
@@ -354,15 +355,7 @@ def test_numbers_begin_anew_each_year(owls: Category) -> None:
 def test_numbers_are_unique_when_many_come_at_once() -> None:
     owls = Category.objects.create(slug="owls", name="Owls")
     tweets = [add(owls, f"Owl number {number} is awake.") for number in range(6)]
-
-    def one(tweet: Tweet) -> str:
-        try:
-            return take(tweet).number
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(6) as pool:
-        numbers = list(pool.map(one, tweets))
+    numbers = at_once(6, lambda number: take(tweets[number]).number)
     assert sorted(numbers) == [f"BB-2020-{number:06}" for number in range(1, 7)]
 
 

@@ -1,11 +1,9 @@
 import random
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from game.accounts.models import Player
@@ -14,6 +12,7 @@ from game.play import rules
 from game.play.models import Card, Guess, Round, Standing, Tally
 from game.play.services import find_card, show_next_card, start_round, submit_guess
 from game.pool.models import Author, Category, Tweet
+from tests.threads import at_once
 
 NOW = timezone.now()
 
@@ -104,17 +103,7 @@ def test_the_database_refuses_a_tweet_of_another_kind_than_its_author(category: 
 def test_twenty_guesses_at_once_store_one(fill: Callable[..., Category]) -> None:
     category = fill()
     card = next_card(deal(category, create_guest()))
-    start = Barrier(20)
-
-    def press(number: int) -> bool:
-        start.wait()
-        try:
-            return submit_guess(card=card, verdict="human" if number % 2 else "machine", now=NOW)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(20) as threads:
-        stored = list(threads.map(press, range(20)))
+    stored = at_once(20, lambda number: submit_guess(card=card, verdict="human" if number % 2 else "machine", now=NOW))
     assert stored.count(True) == 1
     assert Guess.objects.count() == 1
     tally = Tally.objects.get()
@@ -125,16 +114,6 @@ def test_twenty_guesses_at_once_store_one(fill: Callable[..., Category]) -> None
 @pytest.mark.django_db(transaction=True)
 def test_two_tabs_that_start_at_once_get_one_round(fill: Callable[..., Category]) -> None:
     category, player = fill(), create_guest()
-    start = Barrier(2)
-
-    def open_tab(seed: int) -> int:
-        start.wait()
-        try:
-            return deal(category, player, seed).pk
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(2) as threads:
-        rounds = set(threads.map(open_tab, (1, 2)))
-    assert len(rounds) == 1
+    rounds = at_once(2, lambda number: deal(category, player, seed=1 + number).pk)
+    assert len(set(rounds)) == 1
     assert Card.objects.count() == rules.CARDS_PER_ROUND

@@ -1,6 +1,4 @@
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from threading import Barrier
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from game.pool.models import Author, Category, Kind, ModerationEvent, Split, Status, Tweet
 from game.pool.rules import fingerprint, is_for_training
 from game.pool.services import NewTweet, OtherKind, add_tweets, count_ready, get_author, moderate_tweets
+from tests.threads import at_once
 
 NOON = datetime(2020, 5, 31, 12, tzinfo=UTC)
 
@@ -107,19 +106,13 @@ def test_imports_that_meet_in_other_orders_neither_fail_nor_double() -> None:
     birds = Category.objects.create(slug="birds", name="Birds")
     ada = get_author(kind=Kind.HUMAN, platform="twitter", handle="ada")
     texts = [f"owl {number}" for number in range(2_000)]
-    start = Barrier(4)
-
-    def add(order: list[str]) -> int:
-        start.wait()
-        try:
-            tweets = tweets_of(ada, *order)
-            return sum(pk is not None for _ in range(3) for pk in add_tweets(category=birds, tweets=tweets, status=Status.PENDING))
-        finally:
-            connection.close()
-
     orders = [texts, texts[500:] + texts[:500], texts[1_000:] + texts[:1_000], texts[::-1]]
-    with ThreadPoolExecutor(4) as workers:
-        assert sum(workers.map(add, orders)) == Tweet.objects.count() == 2_000
+
+    def add(number: int) -> int:
+        tweets = tweets_of(ada, *orders[number])
+        return sum(pk is not None for _ in range(3) for pk in add_tweets(category=birds, tweets=tweets, status=Status.PENDING))
+
+    assert sum(at_once(4, add)) == Tweet.objects.count() == 2_000
 
 
 def test_an_author_is_made_on_first_sight_and_found_again(ada: Author) -> None:
@@ -178,17 +171,8 @@ def test_two_who_moderate_the_same_at_once_neither_fail_nor_log_twice() -> None:
     birds = Category.objects.create(slug="birds", name="Birds")
     ada = get_author(kind=Kind.HUMAN, platform="twitter", handle="ada")
     add_tweets(category=birds, tweets=tweets_of(ada, *(f"owl {number}" for number in range(2_000))), status=Status.PENDING)
-    start = Barrier(4)
-
-    def moderate(after: str) -> int:
-        start.wait()
-        try:
-            return moderate_tweets(tweets=Q(category=birds, status=Status.PENDING), by=None, after=after)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(4) as workers:
-        changed = list(workers.map(moderate, [Status.APPROVED, Status.REJECTED] * 2))
+    verdicts = [Status.APPROVED, Status.REJECTED] * 2
+    changed = at_once(4, lambda number: moderate_tweets(tweets=Q(category=birds, status=Status.PENDING), by=None, after=verdicts[number]))
     # Who waited finds nothing pending any more.
     assert sorted(changed) == [0, 0, 0, 2_000]
     assert ModerationEvent.objects.count() == 2_000

@@ -1,10 +1,7 @@
 """Prompts on a real PostgreSQL: asked once however many ask, counted, limited; completions reported, hidden, sent to the pool."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -35,6 +32,7 @@ from generation.duel.services import (
 )
 from generation.models import ModelVersion
 from tests.generation.duel.conftest import read_columns
+from tests.threads import at_once
 
 
 def anything() -> bool:
@@ -43,21 +41,6 @@ def anything() -> bool:
 
 def never_asked() -> bool:
     pytest.fail("the limit on new prompts was asked")
-
-
-def at_once(times: int, act: Callable[[int], Any]) -> list[Any]:
-    """Do something in so many threads at the same time, each with a connection of its own."""
-    together = Barrier(times)
-
-    def one(number: int) -> Any:
-        together.wait()
-        try:
-            return act(number)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(times) as pool:
-        return list(pool.map(one, range(times)))
 
 
 def test_a_new_prompt_is_stored_sent_and_visited_once(prompt: Prompt, column: Column, sent: list[int]) -> None:
