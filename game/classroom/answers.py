@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from game.classroom import rules
 from game.classroom.models import Answer, ClassCard, ClassSession
-from game.classroom.services import TEACHER, announce_class, move_on_if_answered, move_on_if_due
+from game.classroom.services import TEACHER, announce_class, hold_still, move_on_if_answered, move_on_if_due
 
 
 class Code(StrEnum):
@@ -43,8 +43,6 @@ class Outcome:
     verdict: str | None = None
 
 
-# Nobody moves the class on, or sends somebody out, between what is checked under this lock and what is stored.
-_LOCK = "SELECT * FROM classroom_classsession WHERE id = %s FOR SHARE"
 # By their keys, so that two batches wait for each other instead of locking each other out. One value: a column each takes longer to write.
 _STORE = """
     INSERT INTO classroom_answer (card_id, seat_id, verdict, "right", elapsed, points, at)
@@ -69,7 +67,7 @@ def store_answers(*, session_id: int, answers: Sequence[GivenAnswer]) -> list[Ou
     if not answers:
         return []
     with transaction.atomic():
-        session = next(iter(ClassSession.objects.raw(_LOCK, [session_id])), None)
+        session = hold_still(session_id=session_id)
         if session is None:
             return [Outcome(Code.NO_SEAT)] * len(answers)
         outcomes = _store(session, answers)

@@ -13,6 +13,7 @@ from django.db import connection
 from game.classroom import rules
 from game.classroom.measures import Counts, Detection, Share, detection, headline, say_lean, share
 from game.classroom.models import ClassCard, ClassSession, Seat
+from game.classroom.selectors import revealed_position
 from game.pool.models import Kind
 
 
@@ -164,15 +165,6 @@ _TALLIES = """
        AND a.seat_id <> ALL(ARRAY(SELECT s.id FROM classroom_seat s WHERE s.session_id = %(session)s AND s.kicked_at IS NOT NULL))
      GROUP BY GROUPING SETS ((a.seat_id), (a.card_id), ())
 """
-# Of a card's position, which is a small one.
-_ALL = 32_767
-
-
-def revealed_position(session: ClassSession) -> int:
-    """Return the position of the last card whose truth is out: at one's own pace all are, to the teacher."""
-    if not session.is_in_step:
-        return _ALL
-    return session.position - 1 if session.phase == rules.Phase.CARD else session.position
 
 
 def read_results(session: ClassSession) -> Results:

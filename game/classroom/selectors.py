@@ -148,7 +148,7 @@ def read_verdicts(card: ClassCard) -> dict[str, str]:
 _STANDINGS = """
     WITH counted AS (
       SELECT c.id, c.text_id FROM classroom_classcard c
-       WHERE c.session_id = %(session)s AND NOT c.skipped AND (%(shown)s IS NULL OR c.position <= %(shown)s)
+       WHERE c.session_id = %(session)s AND NOT c.skipped AND c.position <= %(revealed)s
     ), parts (id, token, name, points, "right", answered) AS (
       SELECT s.id, s.token, s.name, 0, 0, 0 FROM classroom_seat s WHERE s.session_id = %(session)s AND s.kicked_at IS NULL
        UNION ALL
@@ -167,11 +167,19 @@ _STANDINGS = """
 """
 
 
+# Of a card's position, which is a small one.
+_ALL = 32_767
+
+
+def revealed_position(session: ClassSession) -> int:
+    """Return the position of the last card whose truth is out: at one's own pace all are, to whoever has judged them, and the teacher."""
+    if not session.is_in_step:
+        return _ALL
+    return session.position - 1 if session.phase == rules.Phase.CARD else session.position
+
+
 def read_standings(session: ClassSession) -> Sequence[Line]:
     """Return how everybody stands, the best first, by all cards whose truth is out; at one's own pace by all that one answered."""
-    shown: int | None = None
-    if session.is_in_step and session.phase != rules.Phase.PODIUM:
-        shown = session.position - 1 if session.phase == rules.Phase.CARD else session.position
     with connection.cursor() as cursor:
-        cursor.execute(_STANDINGS, {"session": session.pk, "shown": shown, "fooled": rules.POINTS_FOOLED})
+        cursor.execute(_STANDINGS, {"session": session.pk, "revealed": revealed_position(session), "fooled": rules.POINTS_FOOLED})
         return [Line(*row) for row in cursor.fetchall()]

@@ -10,7 +10,7 @@ from django.utils.crypto import salted_hmac
 
 from game.classroom import rules
 from game.classroom.models import ClassSession, ClassText, Seat
-from game.classroom.services import TEACHER, announce_class
+from game.classroom.services import TEACHER, announce_class, hold_still
 from game.classroom.texts import BadText, clean_text, warnings
 from game.classroom.writing import ask_models, collect_texts, is_answered
 
@@ -18,8 +18,6 @@ from game.classroom.writing import ask_models, collect_texts, is_answered
 _rng = random.SystemRandom()
 _KEY_LENGTH = 22
 _LATE = "The time is up: what you had kept before counts."
-# Nobody moves the class on between what is checked under this lock and what is stored.
-_LOCK = "SELECT * FROM classroom_classsession WHERE id = %s FOR SHARE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +60,8 @@ def keep_text(*, seat: Seat, typed: str, now: datetime) -> ClassText | None:
 
     Raises BadText, also where the time is up.
     """
-    session = _lock(seat.session_id)
-    if not takes_texts(session.state, now):
+    session = hold_still(session_id=seat.session_id)
+    if session is None or not takes_texts(session.state, now):
         raise BadText("late", _LATE)
     kept = ClassText.objects.filter(seat=seat)
     if not typed.strip():
@@ -75,10 +73,6 @@ def keep_text(*, seat: Seat, typed: str, now: datetime) -> ClassText | None:
         ClassText.objects.bulk_create([text], update_conflicts=True, unique_fields=["seat"], update_fields=["body", "written_at"])
         announce_class(code=session.code, audiences=TEACHER)
     return text
-
-
-def _lock(session_id: int) -> ClassSession:
-    return ClassSession.objects.raw(_LOCK, [session_id])[0]
 
 
 def read_own_text(*, seat: Seat) -> ClassText | None:
@@ -115,7 +109,8 @@ def _key(pk: int) -> str:
 @transaction.atomic
 def decide_text(*, session: ClassSession, key: str, status: str) -> bool:
     """Approve a text of the session, reject it, or leave it open again; False if there is none, or the cards are dealt."""
-    if _lock(session.pk).phase != rules.Phase.CHOOSING:
+    held = hold_still(session_id=session.pk)
+    if held is None or held.phase != rules.Phase.CHOOSING:
         return False
     found = next((pk for pk in session.texts.values_list("pk", flat=True) if _key(pk) == key), None)
     return found is not None and bool(ClassText.objects.filter(pk=found).update(status=ClassText.Status(status)))
