@@ -1,25 +1,15 @@
 """The page of generation, live: who may watch, and that what workers do arrives."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connections
 
 from generation import workers
 from generation.batches import announce_page
 from tests.game.live.test_live import join
 from tests.people import cookie_of
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis", "closed_connections")]
 PAGE = "/live/generation/all/"
-
-
-@pytest.fixture(autouse=True)
-async def closed_connections(transactional_db: None) -> AsyncIterator[None]:
-    """Close what the consumers' thread opened: the next test may have no database."""
-    yield
-    await sync_to_async(connections.close_all)()
 
 
 async def test_only_who_may_watch_generation_may_watch() -> None:

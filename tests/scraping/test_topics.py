@@ -1,11 +1,9 @@
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connections
 from django.utils import timezone
 
 from game.pool.models import Category
@@ -15,14 +13,7 @@ from tests.game.live.test_live import join
 from tests.people import cookie_of
 from tests.scraping.pages import make_feed, make_run, make_visit
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis")]
-
-
-@pytest.fixture(autouse=True)
-async def closed_connections(transactional_db: None) -> AsyncIterator[None]:
-    """Close what the consumers' thread opened: the next test may have no database."""
-    yield
-    await sync_to_async(connections.close_all)()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis", "closed_connections")]
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
-from django.db import connections
 from django.utils import timezone
 
 from game.live.services import announce
@@ -16,14 +14,7 @@ from tests.people import cookie_of
 from training.models import TrainingRun
 from training.topics import TRAINING
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis")]
-
-
-@pytest.fixture(autouse=True)
-async def closed_connections(transactional_db: None) -> AsyncIterator[None]:
-    """Close what the consumers' thread opened: the next test may have no database."""
-    yield
-    await sync_to_async(connections.close_all)()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis", "closed_connections")]
 
 
 @pytest.fixture

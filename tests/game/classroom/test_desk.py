@@ -1,11 +1,11 @@
 """Where answers are handed in: batches without a timer, and what each who waits is told."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import OperationalError, connections
+from django.db import OperationalError
 from django.utils import timezone
 
 from game.classroom import desk
@@ -74,13 +74,7 @@ async def test_what_was_handed_in_is_stored_although_whoever_did_has_gone() -> N
 
 
 class TestOfAClass:
-    pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis")]
-
-    @pytest.fixture(autouse=True)
-    async def closed_connections(self, transactional_db: None) -> AsyncIterator[None]:
-        """Close what the desk's thread opened: the next test may have no database."""
-        yield
-        await sync_to_async(connections.close_all)()
+    pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis", "closed_connections")]
 
     async def hand_in_by(self, a_class: Held, numbers: Sequence[int], verdicts: Sequence[str]) -> list[desk.Receipt]:
         card, now = await sync_to_async(lambda: a_class.card)(), timezone.now()

@@ -5,11 +5,10 @@ import json
 import logging
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connections
 
 from game.classroom.models import Answer
 from game.live import consumers
@@ -19,16 +18,9 @@ from tests.game.classroom.live import Held, answer, cookie_of_seat, data_of, hol
 from tests.game.live.test_live import Browser, join
 from tests.people import cookie_of
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis", "closed_connections")]
 FRAMES, SOCKETS = 10_000, 20
 Frame = str | bytes
-
-
-@pytest.fixture(autouse=True)
-async def closed_connections(transactional_db: None) -> AsyncIterator[None]:
-    """Close what the sockets' thread opened: the next test may have no database."""
-    yield
-    await sync_to_async(connections.close_all)()
 
 
 def shaped(card: object, verdict: object = "human", **more: object) -> str:

@@ -1,12 +1,10 @@
 """A prompt's room: everybody sees it, and the same."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
-from django.db import connections
 from django.http import HttpResponse, parse_cookie
 
 from game.accounts.identity import COOKIE, remember_player
@@ -23,14 +21,7 @@ from tests.game.live.test_live import join
 from tests.generation.conftest import copy_model
 from tests.people import cookie_of
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis")]
-
-
-@pytest.fixture(autouse=True)
-async def closed_connections(transactional_db: None) -> AsyncIterator[None]:
-    """Close what the consumers' thread opened: the next test may have no database."""
-    yield
-    await sync_to_async(connections.close_all)()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("redis", "closed_connections")]
 
 
 def cookie_of_a_guest() -> str:
