@@ -6,7 +6,7 @@ from typing import Any
 
 import segno
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -14,17 +14,16 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
 
 from game.classroom import rules, services
+from game.classroom.access import for_teachers, own_session
 from game.classroom.forms import NewClassForm, choices_like
 from game.classroom.frames import host_frames, presenter_frames
 from game.classroom.host_selectors import find_own_session, list_sessions
-from game.classroom.models import ClassSession
 from game.classroom.pace_views import render_watch
 from game.classroom.selectors import read_places
-from game.guards import number_in, only_post, only_with, signed_in
+from game.guards import number_in, only_post, signed_in
 from game.limits import limited
 from game.play.drawing import NotEnoughTweets
 
-for_teachers = only_with("classroom.hold_class", home="classroom:index")
 PAGE = 50
 # Not seedable from outside: who can predict the coin can predict the card.
 _rng = random.SystemRandom()
@@ -75,7 +74,7 @@ def presenter(request: HttpRequest, code: str) -> HttpResponse:
 @limited("RATE_CLASS")
 def act(request: HttpRequest, code: str) -> HttpResponse:
     """Do `action` to a class that is still at `version`: its teacher may."""
-    session = _find(request, code)
+    session = own_session(request, code)
     action, version = request.POST.get("action", ""), number_in(request.POST.get("version", ""))
     if action in _ACTIONS and version is not None:
         services.act(session_id=session.pk, action=rules.Action(action), version=version, now=timezone.now())
@@ -87,7 +86,7 @@ def act(request: HttpRequest, code: str) -> HttpResponse:
 @limited("RATE_CLASS")
 def kick(request: HttpRequest, code: str) -> HttpResponse:
     """Send the student of a seat out: its teacher may."""
-    session = _find(request, code)
+    session = own_session(request, code)
     number = number_in(request.POST.get("seat", "")) or 0
     if seat := session.seats.filter(pk=number, kicked_at=None).first():
         services.kick(seat=seat, now=timezone.now())
@@ -111,15 +110,8 @@ _ACTIONS = {action.value for action in rules.Action if action != rules.Action.EX
 _FRAMES = {"host": host_frames, "presenter": presenter_frames}
 
 
-def _find(request: HttpRequest, code: str) -> ClassSession:
-    session = find_own_session(code=code.upper(), teacher=signed_in(request))
-    if session is None:
-        raise Http404
-    return session
-
-
 def _draw(request: HttpRequest, view: str, code: str) -> HttpResponse:
-    session = _find(request, code)
+    session = own_session(request, code)
     if code != session.code:
         return redirect(f"classroom:{view}", session.code)
     if not session.is_in_step:

@@ -16,15 +16,14 @@ from django_htmx.http import HttpResponseClientRedirect
 from game.accounts.identity import player_id_of
 from game.accounts.models import Player
 from game.classroom import pace, pace_selectors, rules
+from game.classroom.access import for_teachers, own_seat, own_session, seat_at
 from game.classroom.answers import Code
 from game.classroom.challenge import NothingLeft, make_challenge, sit_down
-from game.classroom.host_selectors import find_own_session
-from game.classroom.identity import remember_seat, seat_token_in
 from game.classroom.models import Answer, ClassCard, ClassSession, Seat
-from game.classroom.seats import JoinRefused, find_seat
+from game.classroom.seats import JoinRefused
 from game.classroom.selectors import read_standings
 from game.classroom.services import move_on_if_due
-from game.guards import number_in, only_post, only_with, signed_in
+from game.guards import number_in, only_post
 from game.limits import limited
 from game.play.models import Round
 from game.play.rules import Score, headline, is_token
@@ -61,7 +60,7 @@ def answer(request: HttpRequest, code: str, token: str) -> HttpResponse:
     verdict = request.POST.get("verdict")
     if verdict not in Kind.values:
         return HttpResponseBadRequest("Say human or machine in `verdict`.", content_type="text/plain")
-    seat = _find_own_seat(request, code.upper())
+    seat = own_seat(request, code.upper())
     if seat is None or seat.session.is_in_step:
         raise Http404("No such seat of yours.")
     became = pace.answer_card(seat_id=seat.pk, token=token, verdict=verdict, now=timezone.now())
@@ -71,11 +70,6 @@ def answer(request: HttpRequest, code: str, token: str) -> HttpResponse:
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect(f"{_page_of(seat.session)}?card={token}")
     return _render_reveal(request, seat, found, said=verdict)
-
-
-def _find_own_seat(request: HttpRequest, code: str) -> Seat | None:
-    token = seat_token_in(request.COOKIES, code)
-    return find_seat(code=code, token=token) if token else None
 
 
 def _page_of(session: ClassSession) -> str:
@@ -182,7 +176,7 @@ def _render_invitation(request: HttpRequest, session: ClassSession, refused: str
 def begin(request: HttpRequest, code: str) -> HttpResponse:
     """Give whoever presses the button a seat in a challenge: everybody with its link may."""
     session = get_object_or_404(ClassSession, code=code.upper(), mode=ClassSession.Mode.CHALLENGE)
-    if _find_own_seat(request, session.code):
+    if own_seat(request, session.code):
         return redirect(_page_of(session))
     player_id = player_id_of(request)
     player = Player.objects.filter(pk=player_id).first() if player_id else None
@@ -190,13 +184,7 @@ def begin(request: HttpRequest, code: str) -> HttpResponse:
         seat = sit_down(session=session, player=player, now=timezone.now(), rng=_rng)
     except JoinRefused as error:
         return _render_invitation(request, session, refused=str(error))
-    return _seat_at(request, session, seat)
-
-
-def _seat_at(request: HttpRequest, session: ClassSession, seat: Seat) -> HttpResponse:
-    response = redirect(_page_of(session))
-    remember_seat(response, request.COOKIES, session.code, seat.token)
-    return response
+    return seat_at(request, session, seat)
 
 
 @only_post
@@ -214,7 +202,7 @@ def new_challenge(request: HttpRequest) -> HttpResponse:
         session, seat = make_challenge(round_=round_, now=timezone.now(), rng=_rng)
     except NothingLeft:
         return render(request, "classroom/pace/nothing_left.html", {"round": round_}, status=409)
-    return _seat_at(request, session, seat)
+    return seat_at(request, session, seat)
 
 
 def render_watch(request: HttpRequest, session: ClassSession) -> HttpResponse:
@@ -242,13 +230,13 @@ def _door_of(session: ClassSession) -> str:
     return reverse("classroom:join", args=[session.code])
 
 
-@only_with("classroom.hold_class", home="classroom:index")
+@for_teachers
 @only_post
 @limited("RATE_CLASS")
 def extend(request: HttpRequest, code: str) -> HttpResponse:
     """Put off the date of an own-pace session that is still at `version` by a day or a week, as `by` says: its teacher may."""
-    session = find_own_session(code=code.upper(), teacher=signed_in(request))
-    if session is None or session.is_in_step:
+    session = own_session(request, code)
+    if session.is_in_step:
         raise Http404
     step, version = STEPS.get(request.POST.get("by", "")), number_in(request.POST.get("version", ""))
     if step and version == session.version and not pace.put_off(session=session, by=step, now=timezone.now()):

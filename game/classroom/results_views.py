@@ -3,22 +3,20 @@
 import tempfile
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from game.classroom.access import for_teachers, own_session
 from game.classroom.deletion import count_contents, delete_session, is_going_on
-from game.classroom.host_selectors import find_own_session
 from game.classroom.models import ClassSession
 from game.classroom.results import read_results
 from game.classroom.results_files import write_csv, write_workbook
 from game.classroom.services import move_on_if_due
 from game.downloads import stream_csv
-from game.guards import only_with, signed_in
 from game.limits import limited
 
-for_teachers = only_with("classroom.hold_class", home="classroom:index")
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -69,7 +67,4 @@ def delete(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def _find(request: HttpRequest, code: str) -> ClassSession:
-    session = find_own_session(code=code.upper(), teacher=signed_in(request))
-    if session is None:
-        raise Http404("No such class of yours.")
-    return move_on_if_due(session=session, now=timezone.now())
+    return move_on_if_due(session=own_session(request, code), now=timezone.now())

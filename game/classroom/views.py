@@ -11,12 +11,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from game.classroom import rules
+from game.classroom.access import own_seat, seat_at
 from game.classroom.answers import Code, GivenAnswer, store_answers
 from game.classroom.frames import TROUBLES, render_trouble, student_frames
-from game.classroom.identity import remember_seat, seat_token_in
+from game.classroom.identity import seat_token_in
 from game.classroom.models import ClassSession, Seat
 from game.classroom.pace_views import render_pace
-from game.classroom.seats import JoinRefused, find_refusal, find_seat, find_seat_by_code, join_class, offer_name
+from game.classroom.seats import JoinRefused, find_refusal, find_seat_by_code, join_class, offer_name
 from game.classroom.selectors import find_session
 from game.classroom.services import move_on_if_due
 from game.guards import only_post
@@ -57,7 +58,7 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
     session = find_session(plain) if plain else None
     if session is None:
         return _no_class(request, code)
-    if _find_seat(request, session):
+    if own_seat(request, session.code):
         return redirect("classroom:student", session.code)
     if request.method != "POST":
         return _show_door(request, session) if code == session.code else redirect("classroom:join", session.code)
@@ -76,7 +77,7 @@ def _sit_down(request: HttpRequest, session: ClassSession) -> HttpResponse:
         seat = join_class(session=session, name=typed, now=timezone.now(), rng=_rng, offered=offered)
     except JoinRefused as refused:
         return _show_door(request, session, typed=typed, trouble=str(refused))
-    return _lead_to(request, session, seat)
+    return seat_at(request, session, seat)
 
 
 def _sit_again(request: HttpRequest, session: ClassSession) -> HttpResponse:
@@ -84,13 +85,7 @@ def _sit_again(request: HttpRequest, session: ClassSession) -> HttpResponse:
         return refusal
     typed = request.POST["seat_code"][:40]
     seat = find_seat_by_code(session=session, seat_code=typed)
-    return _lead_to(request, session, seat) if seat else _show_door(request, session, typed_seat=typed, seat_trouble=_NO_SEAT)
-
-
-def _lead_to(request: HttpRequest, session: ClassSession, seat: Seat) -> HttpResponse:
-    response = redirect("classroom:student", session.code)
-    remember_seat(response, request.COOKIES, session.code, seat.token)
-    return response
+    return seat_at(request, session, seat) if seat else _show_door(request, session, typed_seat=typed, seat_trouble=_NO_SEAT)
 
 
 def _show_door(request: HttpRequest, session: ClassSession, **told: str) -> HttpResponse:
@@ -114,7 +109,7 @@ def student(request: HttpRequest, code: str) -> HttpResponse:
         return _no_class(request, code)
     if code != session.code:
         return redirect("classroom:student", session.code)
-    seat = _find_seat(request, session)
+    seat = own_seat(request, session.code)
     if seat is None and seat_token_in(request.COOKIES, session.code):
         return _show_removed(request, session)
     if not session.is_in_step and (seat or session.mode == ClassSession.Mode.CHALLENGE):
@@ -158,12 +153,7 @@ def answer(request: HttpRequest, code: str) -> HttpResponse:
 
 def _find_both(request: HttpRequest, code: str) -> tuple[ClassSession | None, Seat | None]:
     session = find_session(code.upper())
-    return (session, _find_seat(request, session)) if session and session.is_in_step else (None, None)
-
-
-def _find_seat(request: HttpRequest, session: ClassSession) -> Seat | None:
-    token = seat_token_in(request.COOKIES, session.code)
-    return find_seat(code=session.code, token=token) if token else None
+    return (session, own_seat(request, session.code)) if session and session.is_in_step else (None, None)
 
 
 def _show_state(session: ClassSession, seat: Seat, trouble: str = "") -> HttpResponse:

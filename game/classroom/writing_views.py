@@ -10,14 +10,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from game.classroom import rules
-from game.classroom.host_selectors import find_own_session
-from game.classroom.identity import seat_token_in
+from game.classroom.access import for_teachers, own_seat, own_session
 from game.classroom.models import ClassSession, ClassText, Seat
-from game.classroom.seats import find_seat
 from game.classroom.services import act
 from game.classroom.texts import LONGEST, BadText
 from game.classroom.writing_desk import Desk, decide_text, keep_text, open_desk, read_own_text, takes_texts
-from game.guards import only_with, signed_in
 from game.limits import limited
 
 _KEY = re.compile(r"[0-9a-f]{22}")
@@ -52,8 +49,7 @@ def write(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def _find_seat(request: HttpRequest, code: str) -> Seat:
-    code = code.upper()
-    seat = find_seat(code=code, token=seat_token_in(request.COOKIES, code) or "")
+    seat = own_seat(request, code.upper())
     if seat is None or seat.session.mode != ClassSession.Mode.WRITE:
         raise Http404("No such seat of yours.")
     return seat
@@ -66,7 +62,7 @@ def _draw(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpR
     return render(request, template, context)
 
 
-@only_with("classroom.hold_class", home="classroom:index")
+@for_teachers
 @require_http_methods(["GET", "HEAD", "POST"])
 @limited("RATE_CLASS")
 def texts(request: HttpRequest, code: str) -> HttpResponse:
@@ -74,8 +70,8 @@ def texts(request: HttpRequest, code: str) -> HttpResponse:
 
     POST `approve` or `reject` with a text's key; `undo` with `trail`, the keys decided on before, the last one last; `deal` to go on.
     """
-    session = find_own_session(code=code.upper(), teacher=signed_in(request))
-    if session is None or session.mode != ClassSession.Mode.WRITE:
+    session = own_session(request, code)
+    if session.mode != ClassSession.Mode.WRITE:
         raise Http404("No such class of yours.")
     trail = [key for key in request.POST.get("trail", request.GET.get("trail", "")).split(",") if _KEY.fullmatch(key)][-_REMEMBERED:]
     said = trouble = ""
