@@ -71,6 +71,11 @@ def number_in(text: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) < 19 else None
 
 
+def line_in(text: str, *, longest: int) -> str:
+    """Return what a form's field says in one line, without the one character that no column holds."""
+    return " ".join(text.replace("\x00", " ").split())[:longest]
+
+
 class GuardedTopic:
     """A live topic whose rooms open to those who have `permission`, by the session cookie."""
 

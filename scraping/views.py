@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from game.guards import number_in, only_post, only_with, signed_in
+from game.guards import line_in, number_in, only_post, only_with, signed_in
 from game.limits import limited
 from game.pool.models import Category
 from scraping import selectors, words
@@ -210,7 +210,7 @@ def take_out(request: HttpRequest, feed_id: int) -> HttpResponse:
         return render(
             request, "scraping/opt_out.html", {"feed": feed, "platform": platform, "tweets": selectors.count_tweets(feed, platform)}
         )
-    reason = " ".join(request.POST.get("reason", "").split())[:200]
+    reason = line_in(request.POST.get("reason", ""), longest=200)
     try:
         erased = opt_out(platform=platform, handle=feed.handle, by=signed_in(request), reason=reason, account_id=feed.account_id)
     except OptOutError as error:

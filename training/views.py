@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from game.guards import number_in, only_post, only_with, signed_in
+from game.guards import line_in, number_in, only_post, only_with, signed_in
 from game.limits import limited
 from game.live.services import announce
 from game.pool.models import Category
@@ -125,7 +125,7 @@ def retire(request: HttpRequest, model_id: int) -> HttpResponse:
 def _act(request: HttpRequest, done: str, act: Callable[[str], Any]) -> HttpResponse:
     """Do something to a model for the reason given, say what became of it above the models, and tell those who watch."""
     try:
-        act(" ".join(request.POST.get("reason", "").split())[:200])
+        act(line_in(request.POST.get("reason", ""), longest=200))
     except (PromotionError, UnusableModelError) as error:
         messages.error(request, str(error))
     else:

@@ -7,7 +7,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from game.downloads import stream_csv
-from game.guards import number_in, only_post, signed_in
+from game.guards import line_in, number_in, only_post, signed_in
 from game.limits import limited
 from game.moderation.forms import DONE
 from game.moderation.history import PAGE, WHAT, Query, read_history, read_log, write_csv
@@ -77,7 +77,7 @@ def show_tweet(request: HttpRequest, tweet: str) -> HttpResponse:
 def change(request: HttpRequest, tweet: str) -> HttpResponse:
     """Give a tweet the status `after`, if it is `before`, for a `reason`: moderators may."""
     found, given = _find(tweet), request.POST
-    reason = " ".join(given.get("reason", "").split())[:180]
+    reason = line_in(given.get("reason", ""), longest=180)
     before, after = given.get("before", ""), given.get("after", "")
     say(request, change_tweet(tweet_id=found.pk, by=signed_in(request), before=before, after=after, reason=reason, now=timezone.now()))
     return redirect("moderation:tweet", found.pk)

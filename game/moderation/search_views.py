@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
-from game.guards import number_in, only_post, signed_in
+from game.guards import line_in, number_in, only_post, signed_in
 from game.limits import limited
 from game.moderation import bulk, desk, search
 from game.moderation.agreement import disagreements, may_settle, settle
@@ -84,7 +84,7 @@ def change_all(request: HttpRequest) -> HttpResponse:
     trouble = ""
     if request.method == "POST":
         try:
-            reason = " ".join(given.get("reason", "").split())[:200]
+            reason = line_in(given.get("reason", ""), longest=200)
             action = bulk.apply(by=by, filters=filters, after=after, reason=reason, token=given.get("token", ""), now=now)
         except bulk.BulkRefused as error:
             trouble = str(error)
@@ -133,7 +133,7 @@ def disputes(request: HttpRequest) -> HttpResponse:
             verdict, pk = _SETTLING[request.POST.get("decide", "")], tweet_id_of(request.POST.get("tweet", ""))
         except (BadToken, KeyError):
             return HttpResponseBadRequest("Say approve or reject, and which tweet.", content_type="text/plain")
-        reason = request.POST.get("reason", "") if verdict == Verdict.REJECT else ""
+        reason = line_in(request.POST.get("reason", ""), longest=180) if verdict == Verdict.REJECT else ""
         if verdict == Verdict.REJECT and not reason:
             messages.error(request, NO_REASON)
             return redirect(request.get_full_path())

@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from game.guards import only_with, signed_in
+from game.guards import line_in, only_with, signed_in
 from game.limits import limited
 from game.moderation.models import Takedown
 from game.moderation.takedowns import LONGEST_REASON, Preview, Refused, preview, receipt_lines, take_down
@@ -21,7 +21,7 @@ for_takedowns = only_with("moderation.take_down", home="moderation:takedown")
 def ask(request: HttpRequest) -> HttpResponse:
     """Say what taking down `what` would do, and do it: those may who can take down. POST `what` and a `reason`."""
     given = request.POST if request.method == "POST" else request.GET
-    what, reason, trouble = given.get("what", ""), given.get("reason", ""), ""
+    what, reason, trouble = given.get("what", ""), line_in(given.get("reason", ""), longest=LONGEST_REASON), ""
     ahead: Preview | None = None
     if what or request.method == "POST":
         try:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from game.guards import number_in, only_post, only_with, signed_in
+from game.guards import line_in, number_in, only_post, only_with, signed_in
 from game.limits import limited
 from game.moderation import desk, leases, queue
 from game.moderation.cards import Card, to_card
@@ -137,7 +137,7 @@ def decide(request: HttpRequest, slug: str) -> HttpResponse:
         is_seen = request.POST.get("saw") == "on" or _filters(request).tells_origin
     except (BadToken, BadFilter, ValueError):
         return HttpResponseBadRequest("Say approve, reject or flag, and which tweet.", content_type="text/plain")
-    reason = request.POST.get("reason", "") if verdict == Verdict.REJECT else ""
+    reason = line_in(request.POST.get("reason", ""), longest=180) if verdict == Verdict.REJECT else ""
     if verdict == Verdict.REJECT and not reason and not _wants_json(request):
         messages.error(request, NO_REASON)
         return redirect(_back(request, slug))

@@ -49,6 +49,12 @@ def test_what_the_page_did_not_offer_is_not_done(after: str, before: str, reason
     assert (status_of(tweet), log_of(tweet)) == ("approved", [])
 
 
+def test_a_reason_is_one_line_of_what_the_log_can_hold(mo: Client, waiting: Waiting) -> None:
+    (tweet,) = waiting("An owl.")
+    press(mo, tweet, "withdrawn", "pending", " asked\x00by\r\nmail ")
+    assert log_of(tweet) == [("mo", "pending", "withdrawn", "asked by mail")]
+
+
 def test_what_lies_before_somebody_else_is_theirs(owls: Category, kim: Client, mo: Client, waiting: Waiting) -> None:
     (tweet,) = waiting("An owl.")
     kim.get("/moderate/owls/")
