@@ -1,19 +1,27 @@
 """A student's phone whose connection comes and goes: no answer is lost, none is given twice, and the page is where the class is."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.actions import PHONE, Open
 from tests.browser.classes import answers, button, expect_phase, expect_said, hold, move, run, sit_down
 from tests.stack import Stack, wait_for
 
 
-def test_a_reload_and_another_device_show_what_was_said(open_page: Open, game: Stack) -> None:
+def begin(open_page: Open, game: Stack) -> tuple[Page, str]:
+    """Return a student's phone with the first card on it, and the class's code; a second student keeps the card open by never answering."""
     code = hold(game)
     page = open_page("/", **PHONE)
-    seat_code = sit_down(page, code)
+    sit_down(page, code)
     run(game, f"seat(find_session({code!r}), 1, now=now)")
     move(game, code, "start")
+    expect_phase(page, "card")
+    return page, code
+
+
+def test_a_reload_and_another_device_show_what_was_said(open_page: Open, game: Stack) -> None:
+    page, code = begin(open_page, game)
+    seat_code = page.locator(".seat__letters").inner_text()
     button(page, "human").click()
     expect_said(page, "human")
     page.reload()
@@ -33,12 +41,7 @@ def test_a_reload_and_another_device_show_what_was_said(open_page: Open, game: S
 
 
 def test_an_answer_given_while_the_server_is_down_is_kept_and_sent_when_it_is_back(open_page: Open, game: Stack) -> None:
-    code = hold(game)
-    page = open_page("/", **PHONE)
-    sit_down(page, code)
-    run(game, f"seat(find_session({code!r}), 1, now=now)")
-    move(game, code, "start")
-    expect_phase(page, "card")
+    page, code = begin(open_page, game)
     game.kill("web")
     try:
         expect(page.locator("#live")).to_have_text("No connection. Trying again.")
@@ -57,12 +60,7 @@ def test_an_answer_given_while_the_server_is_down_is_kept_and_sent_when_it_is_ba
 
 
 def test_an_answer_that_was_not_sent_outlives_the_page(open_page: Open, game: Stack) -> None:
-    code = hold(game)
-    page = open_page("/", **PHONE)
-    sit_down(page, code)
-    run(game, f"seat(find_session({code!r}), 1, now=now)")
-    move(game, code, "start")
-    expect_phase(page, "card")
+    page, code = begin(open_page, game)
     # The tab is closed in the moment of the press.
     card = page.locator("#stage").get_attribute("data-card")
     page.evaluate(f"sessionStorage.setItem('class:{code}', JSON.stringify({{ card: {card!r}, verdict: 'human' }}))")
@@ -72,12 +70,7 @@ def test_an_answer_that_was_not_sent_outlives_the_page(open_page: Open, game: St
 
 
 def test_an_answer_to_a_card_that_is_over_is_not_sent(open_page: Open, game: Stack) -> None:
-    code = hold(game)
-    page = open_page("/", **PHONE)
-    sit_down(page, code)
-    run(game, f"seat(find_session({code!r}), 1, now=now)")
-    move(game, code, "start")
-    expect_phase(page, "card")
+    page, code = begin(open_page, game)
     game.kill("web")
     try:
         button(page, "human").click()
