@@ -6,8 +6,9 @@ from datetime import datetime
 
 from django.db import transaction
 
-from game.classroom.models import ClassCard, ClassSession, new_token
+from game.classroom.models import ClassCard, ClassSession
 from game.play.drawing import NotEnoughTweets, draw_tweets, mark_dealt
+from game.play.rules import new_token
 from game.pool.models import Category
 
 

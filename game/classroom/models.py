@@ -1,19 +1,13 @@
 """Class sessions, who sits in them, the cards they are dealt, and what they answered."""
 
-import secrets
-
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now, Upper
 
 from game.accounts.models import Player
 from game.classroom import rules
+from game.play.rules import new_token
 from game.pool.models import Category, Kind, Status, Tweet
-
-
-def new_token() -> str:
-    """Return 22 random URL-safe characters (128 bits)."""
-    return secrets.token_urlsafe(16)
 
 
 class ClassSession(models.Model):

@@ -137,11 +137,6 @@ def _read_texts(session: ClassSession) -> dict[int | None, tuple[int, str]]:
     return {seat: (text, status) for seat, text, status in texts}
 
 
-def read_verdicts(card: ClassCard) -> dict[str, str]:
-    """Return what each seat, by its token, said of a card."""
-    return dict(Answer.objects.filter(card=card).values_list("seat__token", "verdict"))
-
-
 # Points for being taken for a bot belong to whoever wrote the text of the card. Of cards whose truth is not out yet nothing counts.
 # What counts is added up under the seats, not joined to them: of a class that began a moment ago PostgreSQL has no statistics, and
 # compares each of a thousand seats with each of a thousand answers.

@@ -3,7 +3,7 @@
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.db.models.functions.text
-import game.classroom.models
+import game.play.rules
 import game.classroom.rules
 from django.conf import settings
 from django.db import migrations, models
@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('position', models.PositiveSmallIntegerField()),
-                ('token', models.CharField(default=game.classroom.models.new_token, max_length=22, unique=True)),
+                ('token', models.CharField(default=game.play.rules.new_token, max_length=22, unique=True)),
                 ('skipped', models.BooleanField(default=False, help_text='Left out by the teacher: it counts for nobody.')),
                 ('tweet', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='pool.tweet')),
                 ('session', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='cards', to='classroom.classsession')),
@@ -83,7 +83,7 @@ class Migration(migrations.Migration):
             name='Seat',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('token', models.CharField(default=game.classroom.models.new_token, max_length=22, unique=True)),
+                ('token', models.CharField(default=game.play.rules.new_token, max_length=22, unique=True)),
                 ('code', models.CharField(max_length=6)),
                 ('name', models.CharField(max_length=24)),
                 ('joined_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),

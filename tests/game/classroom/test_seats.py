@@ -11,11 +11,12 @@ from django.utils import timezone
 
 from game.classroom import names, rules
 from game.classroom.identity import COOKIE, MAX_AGE_SECONDS, MAX_SEATS, read_seats, remember_seat, seat_token_in
-from game.classroom.models import ClassSession, Seat, new_token
+from game.classroom.models import ClassSession, Seat
 from game.classroom.names import BadName, looks_like, new_name, read_name
 from game.classroom.seats import JoinRefused, find_seat, find_seat_by_code, join_class
 from game.classroom.selectors import read_stage
 from game.classroom.services import kick
+from game.play.rules import new_token
 from game.pool.models import Category
 from game.pool.unsafe import unsafe_words
 from tests.game.classroom.classes import hold_class, press, say, seat
