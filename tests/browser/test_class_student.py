@@ -13,6 +13,7 @@ from tests.browser.test_fit import DOUBLE_TEXT
 from tests.stack import Stack
 
 WAS = {"human": "person", "machine": "bot"}
+OTHER = {"human": "machine", "machine": "human"}
 
 
 @DEVICES
@@ -32,22 +33,24 @@ def test_a_student_plays_a_class(open_page: Open, game: Stack, device: dict[str,
         expect(page.locator("#card-name")).to_have_text(f"Card {position} of 2")
         expect(page.locator("#said")).to_have_text(f"Card {position} of 2")
         kind = truth(game, code)
-        button(page, "machine").click()
-        expect_said(page, "machine")
-        expect(page.locator("#said")).to_have_text("You said Bot.")
+        # Right, then wrong: where nobody has a point nobody is ranked.
+        verdict = kind if position == 1 else OTHER[kind]
+        button(page, verdict).click()
+        expect_said(page, verdict)
+        expect(page.locator("#said")).to_have_text(f"You said {SAID[verdict]}.")
         assert page.locator(".stamp").count() == 0
         move(game, code, "next")
         expect(page.locator(".stamp")).to_have_text(SAID[kind])
-        told = "Right. +100 points" if kind == "machine" else "Wrong."
-        expect(page.locator("#mine")).to_have_text(f"{told} You said Bot. It was a {WAS[kind]}.")
-        expect(page.locator("#said")).to_have_text(f"{told} You said Bot. It was a {WAS[kind]}.")
-        expect(button(page, "machine")).to_be_hidden()
-        expect(page.locator(".crowd")).to_contain_text("1 Bot")
+        told = f"{'Right. +100 points' if position == 1 else 'Wrong.'} You said {SAID[verdict]}. It was a {WAS[kind]}."
+        expect(page.locator("#mine")).to_have_text(told)
+        expect(page.locator("#said")).to_have_text(told)
+        expect(button(page, verdict)).to_be_hidden()
+        expect(page.locator(".crowd")).to_contain_text(f"1 {SAID[verdict]}")
         if position == 1:
             move(game, code, "next")
-            expect(page.locator("#mine")).to_contain_text(f"{100 * (kind == 'machine')} points")
+            expect(page.locator("#mine")).to_contain_text("100 points, 1 of 1 right.")
     move(game, code, "next")
-    expect(page.locator("#mine")).to_contain_text(" of 2 right.")
+    expect(page.locator("#mine")).to_contain_text("100 points, 1 of 2 right.")
     expect(page.get_by_role("link", name="Play on your own")).to_be_visible()
 
 
