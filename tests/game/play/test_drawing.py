@@ -32,8 +32,9 @@ def test_in_the_long_run_every_tweet_is_dealt_about_equally_often(category: Cate
         start_round(player_id=create_guest().pk, category=category, now=timezone.now(), rng=rng)
     dealt = Counter(Card.objects.values_list("tweet_id", flat=True))
     assert set(dealt) == set(Tweet.objects.filter(category=category, split="play").values_list("pk", flat=True))
-    # Twenty each on average. Fixed keys would give some none and others eighty.
-    assert max(dealt.values()) < 45
+    # Twenty each on average. Keys are the database's dice: in 2,000 simulated runs the most was 36 as a rule and 50 at the worst;
+    # with fixed keys 87 as a rule, and 53 at the least.
+    assert max(dealt.values()) < 52
 
 
 def test_both_kinds_are_drawn_evenly_however_uneven_the_pool(fill: Callable[..., Category]) -> None:
