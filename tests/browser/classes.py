@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.moderators import PASSWORD
@@ -87,10 +88,16 @@ def expect_said(page: Page, verdict: str) -> None:
 
 
 def show(page: Page, view: str, code: str) -> None:
-    """Open the teacher's `host` or `presenter` of a class, and wait until it is live."""
-    with page.expect_websocket(lambda socket: f"/live/class-{view}/{code}/" in socket.url):
-        page.goto(f"/class/{code}/{view}/")
-    page.wait_for_load_state()
+    """Open the teacher's `host` or `presenter` of a class, and wait until it is live: until its socket's first frame is in."""
+    frames: list[Any] = []
+    page.once("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(frame)))
+    page.goto(f"/class/{code}/{view}/")
+    for _ in range(1_500):
+        if frames:
+            return
+        # Events of the page come in while it is waited upon.
+        page.wait_for_timeout(10)
+    pytest.fail(f"No frame came to {page.url}.")
 
 
 def press(page: Page, key: str, phase: str) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import DESK, DEVICES, PHONE, SHORT, SIDEWAYS, Open, go_on, guess, play_round
+from tests.browser.actions import DESK, PHONE, SHORT, SIDEWAYS, Open, go_on, guess, play_round
+from tests.browser.look import LOOKS, examine
 from tests.browser.moderators import PASSWORD, sign_in
 from tests.browser.test_fit import COUNT_LINES
 from tests.stack import Stack
@@ -68,13 +68,6 @@ def answer_all(page: Page, cards: int, verdict: str = "Human") -> None:
     guess(page, verdict)
     page.get_by_role("link", name="See your result").click()
     expect(page.locator(".marks")).to_be_visible()
-
-
-def axe(page: Page, width: int) -> list[Any]:
-    page.evaluate("Promise.allSettled(document.getAnimations().map((animation) => animation.finished)).then(() => {})")
-    found: list[Any] = [(page.url, fault["id"], fault["nodes"][0]["html"]) for fault in Axe().run(page).response["violations"]]
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    return found + ([(page.url, f"{wide} px wide")] if wide > width else [])
 
 
 def test_homework_is_begun_on_one_device_and_finished_on_another_while_the_teacher_watches(
@@ -157,30 +150,30 @@ def test_a_challenge_is_made_of_a_round_and_played_without_scripts(open_page: Op
     expect(maker.locator(".ranks tbody tr")).to_have_count(2)
 
 
-@DEVICES
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@LOOKS
 def test_no_page_has_an_accessibility_fault_or_scrolls_sideways(
     open_page: Open, set_homework: SetHomework, device: dict[str, Any], scheme: str
 ) -> None:
-    width, look = device["viewport"]["width"], {"color_scheme": scheme, **device}
+    look = {"color_scheme": scheme, **device}
     teacher = set_homework("A class with a title as long as such a title can ever be: 8b", **look)
-    faults = axe(teacher, width)
+    faults = examine(teacher, teacher.url)
     student = open_page("/join/", **look)
     join(student, code_of(teacher))
-    faults += axe(student, width)
+    faults += examine(student, student.url)
     guess(student)
-    faults += axe(student, width)
+    faults += examine(student, student.url)
     go_on(student)
     answer_all(student, 2)
-    faults += axe(student, width)
+    faults += examine(student, student.url)
     expect(teacher.locator(".far__count")).to_have_text("Finished", timeout=POLLS)
     teacher.locator(".far summary").click()
-    faults += axe(teacher, width)
+    faults += examine(teacher, teacher.url)
     maker = open_page("/play/harbour/", **look)
     play_round(maker, "Bot")
-    faults += axe(maker, width)
+    faults += examine(maker, maker.url)
     maker.get_by_role("button", name="Challenge somebody with these cards").click()
     maker.wait_for_url("**/class/*/")
-    faults += axe(maker, width)
-    faults += axe(open_page(maker.url, **look), width)
+    faults += examine(maker, maker.url)
+    visitor = open_page(maker.url, **look)
+    faults += examine(visitor, "for a visitor")
     assert faults == []

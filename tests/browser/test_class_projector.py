@@ -3,16 +3,16 @@
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser.actions import LAPTOP, PHONE, Open
 from tests.browser.classes import expect_phase, hold, move, run, say_all, show
+from tests.browser.look import LOOKS, Fault
+from tests.browser.look import examine as look_at
 from tests.stack import Stack
 
 WALL: dict[str, Any] = {"viewport": {"width": 1920, "height": 1080}}
 PROJECTORS = pytest.mark.parametrize("device", [LAPTOP, WALL], ids=["1280", "1920"])
-SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 # Cards of texts that one student wrote.
 DEAL = """
 from game.classroom.models import ClassCard, ClassText
@@ -53,7 +53,6 @@ MEASURE = """() => {
       `${className}: ${scrollHeight} of ${clientHeight} high, ${scrollWidth} of ${clientWidth} wide`),
   };
 }"""
-SIDEWAYS = "document.documentElement.scrollWidth > innerWidth ? [`${document.documentElement.scrollWidth} px wide`] : []"
 
 
 @PROJECTORS
@@ -95,8 +94,7 @@ def test_thirty_names_fit_and_of_more_the_latest_are_named(teach: Open, game: St
     assert page.evaluate(MEASURE)["cut"] == []
 
 
-@PROJECTORS
-@SCHEMES
+@pytest.mark.parametrize(("scheme", "device"), [("light", LAPTOP), ("dark", WALL)], ids=["light", "dark"])
 def test_no_phase_is_cut_off_or_has_an_accessibility_fault(teach: Open, game: Stack, device: dict[str, Any], scheme: str) -> None:
     code = hold(game, cards=3, seconds=600)
     run(game, f"seat(find_session({code!r}), 12, now=now)")
@@ -104,15 +102,14 @@ def test_no_phase_is_cut_off_or_has_an_accessibility_fault(teach: Open, game: St
         "host": teach("/class/", color_scheme=scheme, reduced_motion="reduce", **device),
         "presenter": teach("/class/", color_scheme=scheme, reduced_motion="reduce", **PHONE),
     }
-    faults: list[tuple[str, Any]] = []
+    faults: list[Fault] = []
 
     def examine(phase: str) -> None:
         for view, page in views.items():
             expect_phase(page, phase)
-            found = Axe().run(page).response["violations"]
-            faults.extend((f"{view}, {phase}", (fault["id"], fault["nodes"][0]["html"])) for fault in found)
-            cut = page.evaluate(MEASURE)["cut"] if view == "host" else page.evaluate(SIDEWAYS)
-            faults.extend((f"{view}, {phase}", part) for part in cut)
+            faults.extend(look_at(page, f"{view}, {phase}"))
+            if view == "host":
+                faults.extend((f"{view}, {phase}", "cut", part) for part in page.evaluate(MEASURE)["cut"])
 
     for view, page in views.items():
         show(page, view, code)
@@ -132,19 +129,18 @@ def test_no_phase_is_cut_off_or_has_an_accessibility_fault(teach: Open, game: St
     assert faults == []
 
 
-@pytest.mark.parametrize("device", [PHONE, LAPTOP], ids=["phone", "desk"])
-@SCHEMES
+@LOOKS
 def test_the_form_asks_for_what_the_mode_needs_and_has_no_fault(teach: Open, game: Stack, device: dict[str, Any], scheme: str) -> None:
     hold(game)
     page = teach("/class/", color_scheme=scheme, **device)
-    faults = [fault["id"] for fault in Axe().run(page).response["violations"]] + page.evaluate(SIDEWAYS)
+    faults = look_at(page, "classes")
     page.goto("/class/new/")
     page.get_by_text("More choices").click()
     asked = {}
     for mode in ("Live", "Write your own", "Homework"):
         page.get_by_role("radio", name=mode).check()
         asked[mode] = [label for label in LABELS if page.get_by_text(label, exact=True).is_visible()]
-        faults += [fault["id"] for fault in Axe().run(page).response["violations"]] + page.evaluate(SIDEWAYS)
+        faults += look_at(page, mode)
     assert faults == []
     assert asked == {
         "Live": ["Decks", "Time for a card", "The quick get more points", "Who comes late may join"],
@@ -158,4 +154,4 @@ def test_the_form_asks_for_what_the_mode_needs_and_has_no_fault(teach: Open, gam
     page.evaluate("document.querySelector('.new-class').noValidate = true")
     page.get_by_role("button", name="Open the class").click()
     expect(page.locator(".knob__errors")).to_have_text("Type a number from 3 to 50.")
-    assert [fault["id"] for fault in Axe().run(page).response["violations"]] == []
+    assert look_at(page, "refused") == []

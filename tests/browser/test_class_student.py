@@ -4,11 +4,11 @@ import re
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.actions import DEVICES, PHONE, SIDEWAYS, SMALL, Open
 from tests.browser.classes import SAID, answers, button, expect_phase, expect_said, hold, move, run, sit_down, truth
+from tests.browser.look import LOOKS, Fault, examine
 from tests.browser.test_fit import DOUBLE_TEXT
 from tests.stack import Stack
 
@@ -167,47 +167,40 @@ def test_without_scripts_the_page_says_what_it_needs(open_page: Open, game: Stac
     expect(page.get_by_text("A class needs JavaScript: it moves on by itself.")).to_be_visible()
 
 
-@DEVICES
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@LOOKS
 def test_no_page_of_a_student_has_an_accessibility_fault_or_scrolls_sideways(
     open_page: Open, game: Stack, device: dict[str, Any], scheme: str
 ) -> None:
-    faults: list[Any] = []
-
-    def examine(page: Page, name: str) -> None:
-        page.evaluate("Promise.allSettled(document.getAnimations().map((animation) => animation.finished)).then(() => {})")
-        faults.extend((name, fault["id"], fault["nodes"][0]["html"]) for fault in Axe().run(page).response["violations"])
-        width = page.evaluate("document.documentElement.scrollWidth")
-        faults.extend([(name, f"{width} px wide")] if width > device["viewport"]["width"] else [])
+    faults: list[Fault] = []
 
     code, named = hold(game, seconds=60), hold(game, typed_names=True)
     page = open_page("/join/", color_scheme=scheme, **device)
-    examine(page, "the code")
+    faults += examine(page, "the code")
     page.get_by_label("The code on the board").fill("abc")
     page.get_by_role("button", name="Join", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("That is no code")
-    examine(page, "no code")
+    faults += examine(page, "no code")
     for path in ("/join/ZZZZZZ/", f"/join/{named}/", f"/join/{code}/"):
         page.goto(path)
-        examine(page, path)
+        faults += examine(page, path)
     page.get_by_text("I was here already").click()
     page.get_by_label("Your seat code").fill("bcdfgh")
     page.get_by_role("button", name="Take my seat").click()
     expect(page.get_by_role("alert")).to_contain_text("Nobody here has that seat code.")
-    examine(page, "no seat")
+    faults += examine(page, "no seat")
     sit_down(page, code)
-    examine(page, "lobby")
+    faults += examine(page, "lobby")
     run(game, f"seat(find_session({code!r}), 1, now=now)")
     move(game, code, "start")
     expect_phase(page, "card")
-    examine(page, "card")
+    faults += examine(page, "card")
     button(page, "human").click()
     expect_said(page, "human")
-    examine(page, "said")
+    faults += examine(page, "said")
     for action, phase in (("next", "reveal"), ("next", "standings"), ("end", "podium")):
         move(game, code, action)
         expect_phase(page, phase)
-        examine(page, phase)
+        faults += examine(page, phase)
     page = open_page(f"/join/{code}/", color_scheme=scheme, **device)
-    examine(page, "over")
+    faults += examine(page, "over")
     assert faults == []

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import DEVICES, LAPTOP, PHONE, Open
+from tests.browser.actions import LAPTOP, PHONE, Open
+from tests.browser.look import LOOKS, Fault, examine
 from tests.stack import Stack
 
 PASSWORD = "seven-herons-and-a-boat"
@@ -250,40 +250,33 @@ def test_the_desk_goes_on_where_it_was_after_a_reload(open_page: Open, code: str
     expect(teacher.locator("#desk")).to_contain_text("Text 2 of 6 1 approved, 5 open")
 
 
-@DEVICES
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@LOOKS
 def test_no_page_of_a_class_that_writes_has_an_accessibility_fault_or_scrolls_sideways(
     open_page: Open, code: str, device: dict[str, Any], scheme: str
 ) -> None:
     look: dict[str, Any] = {**device, "color_scheme": scheme}
     teacher, board, ada = teach(open_page, code, look), teach(open_page, code, look, view="host"), join(open_page, code, "Ada", look)
-    faults: list[tuple[str, str, str]] = []
-
-    def examine(name: str, page: Page) -> None:
-        found = Axe().run(page).response["violations"]
-        faults.extend((name, fault["id"], fault["nodes"][0]["html"]) for fault in found)
-        if (width := page.evaluate("document.documentElement.scrollWidth")) > device["viewport"]["width"]:
-            faults.append((name, "width", str(width)))
+    faults: list[Fault] = []
 
     teacher.get_by_role("button", name="Start").click()
     ada.get_by_label("Go on from here").fill("go")
     expect(ada.locator("#kept")).to_contain_text("Not kept.")
-    examine("refused", ada)
+    faults += examine(ada, "refused")
     ada.get_by_label("Go on from here").fill("paint the whole shed and tell Ada")
     expect(ada.locator("#kept")).to_contain_text("Kept.")
     expect(board.locator("#stage")).to_contain_text("1 of 1 wrote something")
     for name, page in (("sheet", ada), ("board", board), ("presenter", teacher)):
-        examine(name, page)
+        faults += examine(page, name)
     teacher.get_by_role("button", name="Stop writing").click()
     expect(teacher.locator("#desk")).to_contain_text("Text 1 of 6")
     expect(ada.locator("#stage")).to_contain_text("You handed in")
     for name, page in (("handed in", ada), ("board waits", board), ("desk", teacher)):
-        examine(name, page)
+        faults += examine(page, name)
     for _ in range(6):
         at = teacher.locator(".desk__facts").inner_text()
         teacher.get_by_role("button", name="Approve").click()
         expect(teacher.locator(".desk__facts")).not_to_have_text(at)
-    examine("desk, all read", teacher)
+    faults += examine(teacher, "desk, all read")
     teacher.goto(f"/class/{code}/texts/")
-    examine("desk, its own page", teacher)
+    faults += examine(teacher, "desk, its own page")
     assert faults == []

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.actions import DESK, DEVICES, PHONE, Open, tab_to
+from tests.browser.actions import DESK, PHONE, Open, tab_to
+from tests.browser.look import LOOKS, Fault, examine
 from tests.stack import Stack
 
 PASSWORD = "seven-herons-and-a-boat"
@@ -231,28 +231,21 @@ def sign_in(page: Page, path: str) -> None:
     page.wait_for_url(f"**{path}")
 
 
-@DEVICES
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@LOOKS
 def test_no_page_of_the_duel_has_an_accessibility_fault_or_scrolls_sideways(
     open_page: Open, tokens, device: dict[str, Any], scheme: str
 ) -> None:
     page = open_page("/duel/", color_scheme=scheme, **device)
-    faults: list[tuple[str, Any]] = []
+    faults: list[Fault] = []
 
-    def examine(name: str) -> None:
-        found = Axe().run(page).response["violations"]
-        faults.extend((name, (fault["id"], fault["nodes"][0]["html"])) for fault in found)
-        if (width := page.evaluate("document.documentElement.scrollWidth")) > device["viewport"]["width"]:
-            faults.append((name, f"{width} px wide"))
-
-    examine("front")
+    faults += examine(page, "front")
     page.get_by_label("Begin a tweet").fill("@somebody hello")
     page.get_by_role("button", name="Ask the bots").click()
     expect(page.get_by_role("alert")).to_be_visible()
-    examine("refused")
+    faults += examine(page, "refused")
     for name in ("slow", "half", "bad", "odd"):
         page.goto(f"/duel/{tokens[name]}/")
-        examine(name)
+        faults += examine(page, name)
     page.goto(f"/duel/{tokens['full']}/")
     for fold in page.locator(".others > summary").all():
         fold.click()
@@ -260,14 +253,14 @@ def test_no_page_of_the_duel_has_an_accessibility_fault_or_scrolls_sideways(
         page.locator(".menu summary").nth(place).click()
     page.locator(".menu[open]").get_by_role("link", name="Report").last.click()
     expect(page.get_by_role("radio")).to_have_count(5)
-    examine("filled, with everything open")
+    faults += examine(page, "filled, with everything open")
     page.get_by_role("link", name="Share").first.click()
     page.wait_for_url("**/duel/completion/*/")
-    examine("completion")
+    faults += examine(page, "completion")
     page.get_by_role("link", name="Report it").click()
-    examine("report")
+    faults += examine(page, "report")
     sign_in(page, "/duel/moderate/")
-    examine("desk")
+    faults += examine(page, "desk")
     assert faults == []
 
 

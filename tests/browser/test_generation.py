@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.actions import DESK, DEVICES, Open, tab_to
+from tests.browser.look import LOOKS, Fault, examine
 from tests.stack import Stack
 
 PASSWORD = "nine-herons-and-a-kite"
@@ -164,23 +164,16 @@ def test_that_all_workers_are_away_is_said_with_what_to_do(nora, play) -> None:
     expect(page.locator(".away")).to_contain_text("Last seen: generation@a-machine-with-a-rather-long-name.example.org, generation@attic")
 
 
-@DEVICES
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@LOOKS
 def test_the_page_has_no_accessibility_fault_and_never_scrolls_sideways(nora, play, device: dict[str, Any], scheme: str) -> None:
     page = nora(color_scheme=scheme, **device)
-    faults: list[tuple[str, Any]] = []
+    faults: list[Fault] = []
 
-    def examine(name: str) -> None:
-        found = Axe().run(page).response["violations"]
-        faults.extend((name, (fault["id"], fault["nodes"][0]["html"])) for fault in found)
-        if (width := page.evaluate("document.documentElement.scrollWidth")) > device["viewport"]["width"]:
-            faults.append((name, f"{width} px wide"))
-
-    examine("nobody")
+    faults += examine(page, "nobody")
     play(BUSY)
     page.reload()
     expect(page.locator(".failure")).to_have_count(1)
-    examine("busy")
+    faults += examine(page, "busy")
     assert faults == []
 
 

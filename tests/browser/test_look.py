@@ -2,65 +2,51 @@
 
 from typing import Any
 
-import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.actions import DEVICES, PHONE, Open, go_on, guess, play_round
+from tests.browser.look import LOOKS, Fault, examine, measure
 from tests.stack import Stack
 
 
-@DEVICES
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@LOOKS
 def test_no_page_has_an_accessibility_fault_or_scrolls_sideways(open_page: Open, device: dict[str, Any], scheme: str) -> None:
-    faults: list[tuple[str, Any]] = []
-
-    def measure(page: Page, name: str) -> None:
-        width = page.evaluate("document.documentElement.scrollWidth")
-        if width > device["viewport"]["width"]:
-            faults.append((name, f"{width} px wide"))
-
-    def examine(page: Page, name: str) -> None:
-        # Colours are read from the settled page, not from a card halfway through its turn.
-        page.evaluate("Promise.allSettled(document.getAnimations().map((animation) => animation.finished)).then(() => {})")
-        found = Axe().run(page).response["violations"]
-        faults.extend((name, (fault["id"], fault["nodes"][0]["html"])) for fault in found)
-        measure(page, name)
+    faults: list[Fault] = []
 
     page = open_page("/", color_scheme=scheme, **device)
-    examine(page, "home")
+    faults += examine(page, "home")
     page.goto("/play/harbour/")
-    examine(page, "card")
+    faults += examine(page, "card")
     guess(page, "Bot")
-    examine(page, "reveal")
+    faults += examine(page, "reveal")
     for card in range(2, 11):
         go_on(page)
-        measure(page, f"card {card}")
+        faults += measure(page, f"card {card}")
         guess(page, "Bot")
-        measure(page, f"reveal {card}")
+        faults += measure(page, f"reveal {card}")
     page.get_by_role("link", name="See your result").click()
     page.wait_for_url("**/round/*/")
-    examine(page, "result")
+    faults += examine(page, "result")
     visitor = open_page(page.url, color_scheme=scheme, **device)
-    examine(visitor, "result, for a visitor")
+    faults += examine(visitor, "result, for a visitor")
     for path in ("/leaderboard/", "/leaderboard/harbour/", "/leaderboard/desert/", "/account/sign-in/", "/play/desert/", "/nowhere/"):
         page.goto(path)
-        examine(page, path)
+        faults += examine(page, path)
     page.goto("/account/sign-up/")
     page.get_by_role("button", name="Sign up").click()
     page.get_by_label("Username").fill("!")
     page.get_by_label("Password", exact=True).fill("1")
     page.get_by_label("Password confirmation").fill("2")
     page.get_by_role("button", name="Sign up").click()
-    examine(page, "sign up, refused")
+    faults += examine(page, "sign up, refused")
     page.get_by_label("Username").fill(f"ada-{scheme}-{device['viewport']['width']}")
     for label in ("Password", "Password confirmation"):
         page.get_by_label(label, exact=True).fill("seven-herons-and-a-boat")
     page.get_by_role("button", name="Sign up").click()
     page.wait_for_url("**/account/")
-    examine(page, "account")
+    faults += examine(page, "account")
     page.goto("/account/password/")
-    examine(page, "password")
+    faults += examine(page, "password")
     assert faults == []
 
 

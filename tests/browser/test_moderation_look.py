@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.actions import DESK, DEVICES, PHONE, Open
+from tests.browser.actions import DEVICES, PHONE, Open
+from tests.browser.look import LOOKS, Fault, examine
 from tests.browser.moderators import expect_decided, shown
 from tests.stack import Stack
 
@@ -102,25 +101,19 @@ def test_nothing_moves_while_it_is_decided(enter: Open, device: dict[str, Any]) 
     assert page.evaluate("shifts") == []
 
 
-@pytest.mark.parametrize(("scheme", "device"), [("light", DESK), ("dark", PHONE)], ids=["by day at a desk", "by night on a phone"])
+@LOOKS
 def test_no_page_has_an_accessibility_fault_or_scrolls_sideways(enter: Open, scheme: str, device: dict[str, Any]) -> None:
-    faults: list[tuple[str, Any]] = []
+    faults: list[Fault] = []
     page = enter(f"look-{scheme}", color_scheme=scheme, **device)
 
-    def examine(name: str) -> None:
-        found = Axe().run(page).response["violations"]
-        faults.extend((name, (fault["id"], fault["nodes"][0]["html"])) for fault in found)
-        if (width := page.evaluate("document.documentElement.scrollWidth")) > device["viewport"]["width"]:
-            faults.append((name, f"{width} px wide"))
-
-    examine("queue")
+    faults += examine(page, "queue")
     page.keyboard.press("o")
     expect(page.locator(".item:visible .item__origin")).not_to_be_empty()
     page.keyboard.press("r")
-    examine("reasons")
+    faults += examine(page, "reasons")
     page.keyboard.press("Escape")
     page.keyboard.press("?")
-    examine("help")
+    faults += examine(page, "help")
     here = f"/moderate/look-{scheme}/"
     paths = ("/moderate/", f"{here}?view=list&flag=easy", f"{here}?words=nothing", "/moderate/disagreements/", "/moderate/search/")
     for path in (
@@ -130,5 +123,5 @@ def test_no_page_has_an_accessibility_fault_or_scrolls_sideways(enter: Open, sch
         f"/moderate/bulk/?category=look-{scheme}&after=rejected",
     ):
         page.goto(path)
-        examine(path)
+        faults += examine(page, path)
     assert faults == []

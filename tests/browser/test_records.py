@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.actions import DESK, PHONE, Open, guess
+from tests.browser.actions import PHONE, Open, guess
+from tests.browser.look import LOOKS, Fault, examine
 from tests.stack import Stack
 
 
@@ -16,13 +16,6 @@ def first_tweet(game: Stack, quay: str) -> int:
         row = connection.execute(query, [quay]).fetchone()
     assert row
     return int(row[0])
-
-
-def examine(page: Page, name: str, width: int, faults: list[tuple[str, Any]]) -> None:
-    found = Axe().run(page).response["violations"]
-    faults.extend((name, (fault["id"], fault["nodes"][0]["html"])) for fault in found)
-    if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
-        faults.append((name, f"{wide} px wide"))
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
@@ -38,24 +31,24 @@ def test_a_player_reports_a_tweet_after_the_reveal_and_plays_on(open_page: Open,
     expect(page.get_by_text("Card 2 of 10")).to_be_visible()
 
 
-@pytest.mark.parametrize(("scheme", "device"), [("light", DESK), ("dark", PHONE)], ids=["by day at a desk", "by night on a phone"])
+@LOOKS
 def test_no_page_of_records_has_an_accessibility_fault_or_scrolls_sideways(
     enter: Open, open_page: Open, game: Stack, scheme: str, device: dict[str, Any]
 ) -> None:
-    faults: list[tuple[str, Any]] = []
-    width, quay = device["viewport"]["width"], f"records-{scheme}"
+    faults: list[Fault] = []
+    quay = f"records-{scheme}"
     player = open_page("/play/harbour/", color_scheme=scheme, **device)
     guess(player)
     player.get_by_role("link", name="Report").click()
-    examine(player, "report", width, faults)
+    faults += examine(player, "report")
     page = enter(quay, color_scheme=scheme, **device)
     number = first_tweet(game, quay)
     page.goto(f"/moderate/takedown/?what={number}")
-    examine(page, "takedown, ahead", width, faults)
+    faults += examine(page, "takedown, ahead")
     page.get_by_label("Why?").fill("Somebody asked.")
     page.get_by_role("button", name="Take down for good").click()
     expect(page.get_by_role("heading", name="BB-")).to_be_visible()
-    examine(page, "receipt", width, faults)
+    faults += examine(page, "receipt")
     for path in (
         "/moderate/takedown/?what=nothing+known",
         f"/moderate/tweet/{number}/",
@@ -68,7 +61,7 @@ def test_no_page_of_records_has_an_accessibility_fault_or_scrolls_sideways(
         "/",
     ):
         page.goto(path)
-        examine(page, path, width, faults)
+        faults += examine(page, path)
     assert faults == []
 
 

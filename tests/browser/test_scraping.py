@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.actions import DESK, DEVICES, Open, tab_to
+from tests.browser.look import LOOKS, Fault
+from tests.browser.look import examine as look_at
 from tests.fakes.bluesky import BlueskyFake
 from tests.fakes.server import Reply, Request, Trouble
 from tests.fakes.world import World
@@ -205,20 +206,16 @@ def test_a_category_is_looked_after_and_a_person_taken_out(nell, bluesky: GatedB
     expect(page.get_by_text("is fetched when somebody asks for it.").first).to_be_visible()
 
 
-@DEVICES
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@LOOKS
 def test_no_page_of_scraping_has_an_accessibility_fault_or_scrolls_sideways(
     nell, bluesky: GatedBluesky, device: dict[str, Any], scheme: str
 ) -> None:
     page = nell(color_scheme=scheme, **device)
-    faults: list[tuple[str, Any]] = []
+    faults: list[Fault] = []
 
     def examine(name: str) -> None:
         page.locator("details").evaluate_all("(folds) => { for (const fold of folds) fold.open = true; }")
-        found = Axe().run(page).response["violations"]
-        faults.extend((name, (fault["id"], fault["nodes"][0]["html"])) for fault in found)
-        if (width := page.evaluate("document.documentElement.scrollWidth")) > device["viewport"]["width"]:
-            faults.append((name, f"{width} px wide"))
+        faults.extend(look_at(page, name))
 
     examine("list")
     page.get_by_label("Category").fill("A sky of no kind")

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.actions import DESK, DEVICES, Open, tab_to
+from tests.browser.look import LOOKS, Fault, examine
 from tests.stack import Stack
 
 PASSWORD = "seven-herons-and-a-boat"
@@ -237,42 +237,35 @@ def test_focus_and_an_open_fold_outlive_what_arrives(maud, work, game: Stack) ->
     assert page.evaluate("shifts") == []
 
 
-@DEVICES
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@LOOKS
 def test_no_page_of_training_has_an_accessibility_fault_or_scrolls_sideways(
     maud, work, game: Stack, device: dict[str, Any], scheme: str
 ) -> None:
     page = maud(color_scheme=scheme, **device)
-    faults: list[tuple[str, Any]] = []
-
-    def examine(name: str) -> None:
-        found = Axe().run(page).response["violations"]
-        faults.extend((name, (fault["id"], fault["nodes"][0]["html"])) for fault in found)
-        if (width := page.evaluate("document.documentElement.scrollWidth")) > device["viewport"]["width"]:
-            faults.append((name, f"{width} px wide"))
+    faults: list[Fault] = []
 
     for fold in page.locator("summary").all():
         fold.click()
-    examine("list")
+    faults += examine(page, "list")
     page.get_by_label("Epochs").fill("0")
     page.locator(".panel form").evaluate("(form) => { form.noValidate = true; }")
     page.get_by_role("button", name="Train", exact=True).click()
     expect(page.get_by_label("Epochs")).to_have_attribute("aria-invalid", "true")
-    examine("refused")
+    faults += examine(page, "refused")
     run = start(page, game)
-    examine("waiting")
+    faults += examine(page, "waiting")
     work(run, step=10)
     work(run, step=20)
     expect(page.locator(".curve__check")).to_have_count(2)
     for fold in page.locator("summary").all():
         fold.click()
-    examine("learning")
+    faults += examine(page, "learning")
     work(run, end={"state": "failed", "error": "the disk is full: " + "make room, " * 20})
     expect(page.locator(".now__state")).to_have_text("Failed")
-    examine("failed")
+    faults += examine(page, "failed")
     page.goto("/training/")
     page.get_by_role("link", name="Retire").first.click()
-    examine("retire")
+    faults += examine(page, "retire")
     assert faults == []
 
 
