@@ -14,7 +14,7 @@ play:
 test:
 	sh requirements/install.sh all
 	.venv/bin/python -m tests.chromium
-	.venv/bin/python -m pytest -n 2 $(ARGS)
+	.venv/bin/python -m pytest -n 3 $(ARGS)
 
 bench:
 	sh requirements/install.sh all

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The first is the same browser without a window of its own, and takes a quarter less of the processor.
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -35,7 +36,8 @@ def install_chromium() -> str | None:
     """Install a browser by Playwright, else as root by apt; return its path, or None if neither worked."""
     attempts = [[[sys.executable, "-m", "playwright", "install", "chromium"]]]
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        attempts.append([["apt-get", "update", "-q"], ["apt-get", "install", "-q", "-y", "--no-install-recommends", "chromium"]])
+        install = ["apt-get", "install", "-q", "-y", "--no-install-recommends"]
+        attempts += [[["apt-get", "update", "-q"], [*install, package]] for package in ("chromium-headless-shell", "chromium")]
     for commands in attempts:
         if all(subprocess.run(command, stdout=sys.stderr).returncode == 0 for command in commands) and (found := find_chromium()):
             return found

@@ -67,7 +67,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 # Minutes each: what one process is at while the other has nothing left to do had better be short.
-LONGEST_FIRST = ("pages", "classes", "training", "processes", "tests/game/embedded/test_supervise.py")
+LONGEST_FIRST = ("processes", "pages", "classes", "training", "tests/game/embedded/test_supervise.py")
 
 
 @cache
