@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import httpx
@@ -185,6 +185,18 @@ class Stack:
             return words in self.log(name).read_text()
 
         wait_for(said, what=f"{name} said {words!r}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say with a test of the running game that failed what the game's processes said last: the next run may not fail."""
+    report = yield
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and isinstance(stack, Stack):
+        for name in sorted(stack.processes):
+            last = stack.log(name).read_text(errors="replace").splitlines()[-30:]
+            report.sections.append((f"The last of {name}'s log", "\n".join(last)))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,10 @@ SETTINGS = {
     "AUTOSCALE_DRIVER": "command",
     "AUTOSCALE_AFTER_SECONDS": "0.5",
     # Long enough for a worker to begin.
-    "AUTOSCALE_IDLE_MINUTES": "0.1",
+    "AUTOSCALE_IDLE_MINUTES": "0.15",
     "AUTOSCALE_CHECK_SECONDS": "0.2",
-    "GENERATION_LEASE_SECONDS": "2",
+    # On a busy machine a model is loaded for seconds, in which nothing is renewed.
+    "GENERATION_LEASE_SECONDS": "5",
     # Nothing but what a test asks for.
     "GENERATION_READY": "10",
     "PGAPPNAME": "autoscale",
@@ -107,7 +108,9 @@ class Rented:
         return row
 
     def wait_until(self, batch: int, state: str) -> None:
-        wait_for(lambda: self.row(batch)[0] == state, what=f"batch {batch} is {state}", seconds=60)
+        wait_for(lambda: self.row(batch)[0] in (state, "failed"), what=f"batch {batch} is {state}", seconds=90)
+        error = self._one("SELECT error FROM generation_batch WHERE id = %s", batch)[0]
+        assert self.row(batch)[0] == state, error
 
     def pid(self) -> int:
         return int(self.pid_file.read_text())
@@ -148,6 +151,7 @@ def rented(stack: Stack, tmp_path: Path) -> Iterator[Rented]:
     stack.start_beat()
 
 
+@pytest.mark.timeout(400)
 def test_a_machine_is_there_while_there_is_work_and_what_dies_with_it_is_done_by_the_next(stack: Stack, rented: Rented) -> None:
     batch = rented.batch(wanted=20)
     rented.start()
