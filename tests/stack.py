@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
-import httpx
 import psycopg
 import pytest
 
@@ -210,16 +209,3 @@ def stack(servers: Path) -> Iterator[Stack]:
     finally:
         stack.close()
         shutil.rmtree(var, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def starter(stack: Stack) -> Stack:
-    """Return the running game with the starter's real tweets, and its models at work."""
-    stack.manage("load_starter")
-
-    def playable() -> bool:
-        categories = httpx.get(f"{stack.base_url}/readyz").json()["categories"]
-        return all(categories[slug] for slug in ("donald-trump", "hillary-clinton"))
-
-    wait_for(playable, seconds=120, what="a round can be played in both starter categories")
-    return stack

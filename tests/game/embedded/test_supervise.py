@@ -110,7 +110,9 @@ def play(var: Path) -> Iterator[Callable[..., Game]]:
     def start(**changes: str) -> Game:
         port = free_port()
         began = time.monotonic()
-        env = environment(VAR=str(var), PORT=str(port), DEMO_PASSWORD="a password for the demo", **changes)
+        # As many tweets as a round needs: hundreds would keep this machine busy in every test.
+        few = {"GENERATION_READY": "20", "GENERATION_READY_AT_MOST": "20"}
+        env = environment(VAR=str(var), PORT=str(port), DEMO_PASSWORD="a password for the demo", **few | changes)
         process = subprocess.Popen(
             COMMAND, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=heed_hang_ups
         )

@@ -3,7 +3,7 @@
 import re
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import httpx
@@ -16,9 +16,10 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tests.stack import Stack
+from tests.stack import Stack, wait_for
 
 CARDS = 2_000
+CATEGORIES = ["donald-trump", "hillary-clinton"]
 HTMX = {"HX-Request": "true"}
 # With 1,000 cards of each kind an AUC of pure chance has a standard deviation of 0.013 (Hanley and
 # McNeil 1982): 0.55 is almost four of them away.
@@ -116,11 +117,33 @@ def detect(recordings: list[Recording]) -> dict[str, float]:
 
 
 @pytest.fixture(scope="module")
+def starter(stack: Stack) -> Iterator[Stack]:
+    """Return the running game with the starter's real tweets, and some of its models'."""
+    stack.manage("load_starter")
+    written = """
+        SELECT count(*) FROM pool_tweet tweet JOIN pool_category category ON category.id = category_id
+         WHERE kind = 'machine' AND tweet.status = 'approved' GROUP BY slug HAVING slug = ANY(%s)
+    """
+    with stack.connect() as connection:
+
+        def are_there() -> bool:
+            counts = [count for (count,) in connection.execute(written, [CATEGORIES]).fetchall()]
+            return len(counts) == len(CATEGORIES) and min(counts) >= 60
+
+        wait_for(are_there, seconds=180, what="the models of both categories have written enough")
+        # What is played is written anew: for two thousand cards that would keep this machine busy for long.
+        stack.stop("beat")
+        yield stack
+        connection.execute("UPDATE pool_category SET active = false WHERE slug = ANY(%s)", [CATEGORIES])
+    stack.start_beat()
+
+
+@pytest.fixture(scope="module")
 def recordings(starter: Stack) -> list[Recording]:
     """Play both starter categories, some rounds per player."""
     recorded: list[Recording] = []
     while len(recorded) < CARDS:
-        category = ("donald-trump", "hillary-clinton")[len(recorded) // 50 % 2]
+        category = CATEGORIES[len(recorded) // 50 % 2]
         recorded += play(starter.base_url, category, rounds=5, first_round=len(recorded) // 10)
     return recorded
 
