@@ -92,9 +92,9 @@ if DB_POOL_SIZE == 1:
     raise env.refuse("DB_POOL_SIZE", 1, "2 or more, or 0 for no pool")
 if DB_POOL_SIZE:
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 2, "max_size": DB_POOL_SIZE, "timeout": 10}
+    DATABASES["default"]["ENGINE"] = "game.pooled"
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = 300
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"] |= {"CONN_MAX_AGE": 300, "CONN_HEALTH_CHECKS": True}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.redis_address("REDIS_URL", addresses.redis_url(VAR_DIR))
