@@ -41,3 +41,9 @@ def test_a_redis_that_is_away_is_given_up_at_once(tmp_path: Path) -> None:
     env = os.environ | {"REDIS_URL": f"unix://{tmp_path}/nobody.sock?db=0"}
     done = subprocess.run([sys.executable, "-c", SEND], env=env, capture_output=True, text=True, timeout=100)
     assert (done.stdout, done.returncode) == ("gave up\n", 0), done.stderr
+
+
+def test_what_stays_for_good_is_loaded_at_once_and_no_collection_looks_at_it_again() -> None:
+    tell = "import gc, sys, game.asgi; print('game.classroom.host_views' in sys.modules, gc.get_freeze_count() > 5 * len(gc.get_objects()))"
+    done = subprocess.run([sys.executable, "-c", tell], capture_output=True, text=True, timeout=100)
+    assert (done.stdout, done.returncode) == ("True True\n", 0), done.stderr
