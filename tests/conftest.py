@@ -83,7 +83,8 @@ def scope_of(path: str) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give what hangs on the pace of browsers and processes a second try: on a busy machine one in thousands fails. The summary tells."""
     for item in items:
-        if scope_of(item.nodeid.partition("::")[0]) in ("pages", "classes", "processes"):
+        path = item.nodeid.partition("::")[0]
+        if scope_of(path) in ("pages", "classes", "processes") or path.startswith("tests/game/embedded/"):
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 

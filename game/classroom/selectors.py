@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from game.classroom import rules
-from game.classroom.models import Answer, ClassCard, ClassSession
+from game.classroom.models import Answer, ClassCard, ClassSession, ClassText
 from game.pool.models import Kind
 
 
@@ -49,6 +49,34 @@ class Stage:
     def written(self) -> int:
         """Return how many texts there are by students."""
         return self.session.texts.filter(seat__isnull=False, seat__kicked_at=None).count()
+
+    @property
+    def texts(self) -> int:
+        """Return how many texts the teacher has to read."""
+        return sum(self._texts.values())
+
+    @property
+    def read(self) -> int:
+        """Return how many of them are decided on."""
+        return self.texts - sum(count for (status, _), count in self._texts.items() if status == ClassText.Status.PENDING)
+
+    @property
+    def approved(self) -> int:
+        """Return how many of them are approved."""
+        return sum(count for (status, _), count in self._texts.items() if status == ClassText.Status.APPROVED)
+
+    @property
+    def deals(self) -> bool:
+        """Say whether all are read and cards can be dealt of them: a text of the class and one of a bot are approved."""
+        of_both = all((ClassText.Status.APPROVED, of_bot) in self._texts for of_bot in (False, True))
+        return of_both and self.read == self.texts
+
+    @cached_property
+    def _texts(self) -> dict[tuple[str, bool], int]:
+        """Count texts by status, and by whether they are a bot's."""
+        texts = self.session.texts.filter(seat__kicked_at=None)
+        rows = texts.annotate(of_bot=Q(seat=None)).values_list("status", "of_bot").annotate(Count("pk")).order_by()
+        return {(status, of_bot): count for status, of_bot, count in rows}
 
     @cached_property
     def _said(self) -> dict[str, int]:

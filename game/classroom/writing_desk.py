@@ -10,7 +10,7 @@ from django.utils.crypto import salted_hmac
 
 from game.classroom import rules
 from game.classroom.models import ClassSession, ClassText, Seat
-from game.classroom.services import TEACHER, announce_class, hold_still
+from game.classroom.services import HOST, TEACHER, announce_class, hold_still
 from game.classroom.texts import BadText, clean_text, warnings
 from game.classroom.writing import ask_models, collect_texts, is_answered
 
@@ -113,4 +113,8 @@ def decide_text(*, session: ClassSession, key: str, status: str) -> bool:
     if held is None or held.phase != rules.Phase.CHOOSING:
         return False
     found = next((pk for pk in session.texts.values_list("pk", flat=True) if _key(pk) == key), None)
-    return found is not None and bool(ClassText.objects.filter(pk=found).update(status=ClassText.Status(status)))
+    if found is None or not ClassText.objects.filter(pk=found).update(status=ClassText.Status(status)):
+        return False
+    # The desk itself is part of the presenter's page, and is drawn by the answer.
+    announce_class(code=session.code, audiences=[HOST])
+    return True

@@ -238,6 +238,26 @@ def test_decisions_are_taken_back_and_walked_through_with_keys(open_page: Open, 
     expect(desk).to_contain_text("0 approved, 6 open")
 
 
+def test_the_projector_tells_how_far_the_reading_is_and_goes_on_by_its_own_key(open_page: Open, code: str) -> None:
+    teacher, board = teach(open_page, code, LAPTOP), teach(open_page, code, LAPTOP, view="host")
+    ada = join(open_page, code, "Ada")
+    board.keyboard.press("n")
+    type_text(ada, "paint the whole shed")
+    board.keyboard.press("n")
+    aside = board.locator(".writing__aside")
+    expect(aside).to_contain_text("Approve the texts on your phone.")
+    expect(teacher.locator("#desk")).to_contain_text("Text 1 of 6")
+    teacher.keyboard.press("a")
+    expect(aside).to_contain_text("1 of 6 texts are read.")
+    expect(board.locator("#next")).to_have_count(0)
+    for number in range(2, 7):
+        expect(teacher.locator("#desk")).to_contain_text(f"Text {number} of 6")
+        teacher.keyboard.press("a")
+    expect(aside).to_contain_text("All 6 texts are read, 6 are approved.")
+    board.keyboard.press("n")
+    expect(board.locator("#stage")).to_have_attribute("data-phase", "card")
+
+
 def test_the_desk_goes_on_where_it_was_after_a_reload(open_page: Open, code: str) -> None:
     teacher, ada = teach(open_page, code, LAPTOP), join(open_page, code, "Ada")
     teacher.get_by_role("button", name="Start").click()

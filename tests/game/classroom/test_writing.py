@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 
-from game.classroom import rules
+from game.classroom import frames, rules
 from game.classroom.forms import NewClassForm
 from game.classroom.models import ClassSession, ClassText
 from game.classroom.rules import GRACE, POINTS_FOOLED, POINTS_RIGHT, Action
@@ -394,6 +394,26 @@ def test_without_a_text_of_each_kind_nothing_is_dealt_and_the_desk_stays(
     assert act(session_id=session.pk, action=Action.NEXT, version=session.version, now=now) is None
     session = again(session)
     assert (session.phase, session.version, session.cards.count()) == ("choosing", 2, 0)
+
+
+def test_the_projector_offers_to_go_on_once_all_is_read_and_cards_can_be_dealt(
+    session: ClassSession, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, _ = reach_desk(session, monkeypatch, now=now)
+    sheets = open_desk(session=session).sheets
+    asked = []
+    for number, sheet in enumerate(sheets, 1):
+        assert decide_text(session=session, key=sheet.key, status="approved")
+        stage = read_stage(session)
+        asked.append((stage.read, stage.approved, stage.texts))
+        assert stage.deals == (number == len(sheets))
+        assert ('value="next"' in frames.host_frames(session=session).shared) == stage.deals
+        assert 'value="next"' not in frames.presenter_frames(session=session).shared
+    assert asked == [(number, number, len(sheets)) for number in range(1, len(sheets) + 1)]
+    # All are read, and none of the class is left.
+    session.texts.filter(seat__isnull=False).update(status="rejected")
+    assert not read_stage(session).deals
+    assert "approve some more" in frames.host_frames(session=session).shared
 
 
 def test_a_class_never_deals_more_cards_than_its_teacher_wants(

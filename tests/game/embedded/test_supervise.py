@@ -130,7 +130,13 @@ def play(var: Path) -> Iterator[Callable[..., Game]]:
     for game in games:
         if game.process.poll() is None:
             game.process.terminate()
-        game.process.communicate(timeout=60)
+        try:
+            game.process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            # Its children die with it; left alone it would have the next test's game refused.
+            game.process.kill()
+            game.process.communicate()
+            raise
 
 
 @pytest.fixture(scope="module", autouse=True)
