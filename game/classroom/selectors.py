@@ -50,33 +50,21 @@ class Stage:
         """Return how many texts there are by students."""
         return self.session.texts.filter(seat__isnull=False, seat__kicked_at=None).count()
 
-    @property
-    def texts(self) -> int:
-        """Return how many texts the teacher has to read."""
-        return sum(self._texts.values())
-
-    @property
-    def read(self) -> int:
-        """Return how many of them are decided on."""
-        return self.texts - sum(count for (status, _), count in self._texts.items() if status == ClassText.Status.PENDING)
-
-    @property
-    def approved(self) -> int:
-        """Return how many of them are approved."""
-        return sum(count for (status, _), count in self._texts.items() if status == ClassText.Status.APPROVED)
+    @cached_property
+    def desk(self) -> dict[str, int]:
+        """Count the texts that the teacher reads: all, those decided on (`read`), those `approved`, and of these the students' `own`."""
+        approved = Q(status=ClassText.Status.APPROVED)
+        return self.session.texts.filter(seat__kicked_at=None).aggregate(
+            texts=Count("pk"),
+            read=Count("pk", filter=~Q(status=ClassText.Status.PENDING)),
+            approved=Count("pk", filter=approved),
+            own=Count("pk", filter=approved & Q(seat__isnull=False)),
+        )
 
     @property
     def deals(self) -> bool:
         """Say whether all are read and cards can be dealt of them: a text of the class and one of a bot are approved."""
-        of_both = all((ClassText.Status.APPROVED, of_bot) in self._texts for of_bot in (False, True))
-        return of_both and self.read == self.texts
-
-    @cached_property
-    def _texts(self) -> dict[tuple[str, bool], int]:
-        """Count texts by status, and by whether they are a bot's."""
-        texts = self.session.texts.filter(seat__kicked_at=None)
-        rows = texts.annotate(of_bot=Q(seat=None)).values_list("status", "of_bot").annotate(Count("pk")).order_by()
-        return {(status, of_bot): count for status, of_bot, count in rows}
+        return self.desk["read"] == self.desk["texts"] and 0 < self.desk["own"] < self.desk["approved"]
 
     @cached_property
     def _said(self) -> dict[str, int]:

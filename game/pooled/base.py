@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db.backends.postgresql import base
-from psycopg import Connection, OperationalError
+from psycopg import Connection, Error
 from psycopg_pool import ConnectionPool
 
 
@@ -19,7 +19,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         connection: Connection[Any] = super().get_new_connection(conn_params)
         try:
             ConnectionPool.check_connection(connection)
-        except OperationalError:
+        except Error:
             # What broke this one broke the others that were idle. Each is replaced, in the pool's own threads.
             self.pool.putconn(connection)
             self.pool.check()

@@ -1,13 +1,11 @@
-"""What is wrong with a page as it stands: what axe finds, and whether it scrolls sideways."""
+"""What is wrong with a page as it stands, by day and by night: what axe finds, and whether it scrolls sideways."""
 
-import pytest
+from typing import Literal
+
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from tests.browser.actions import DESK, PHONE
-
-# Both schemes and both devices, in two passes instead of four.
-LOOKS = pytest.mark.parametrize(("scheme", "device"), [("light", DESK), ("dark", PHONE)], ids=["by day at a desk", "by night on a phone"])
+SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 # Colours are read from the settled page, not from a card halfway through its turn. What shows that something goes on never ends.
 SETTLE = """
     Promise.allSettled(
@@ -18,10 +16,14 @@ Fault = tuple[str, str, str]
 
 
 def examine(page: Page, name: str) -> list[Fault]:
-    """Return what is wrong with a page, each under the name of what it shows."""
-    page.evaluate(SETTLE)
-    found = Axe().run(page).response["violations"]
-    return [(name, fault["id"], fault["nodes"][0]["html"]) for fault in found] + measure(page, name)
+    """Return what is wrong with a page in either scheme, each fault under the name of what the page shows."""
+    faults: list[Fault] = []
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        page.evaluate(SETTLE)
+        found = Axe().run(page).response["violations"]
+        faults += [(f"{name}, {scheme}", fault["id"], fault["nodes"][0]["html"]) for fault in found]
+    return faults + measure(page, name)
 
 
 def measure(page: Page, name: str) -> list[Fault]:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import DESK, PHONE, SHORT, SIDEWAYS, Open, go_on, guess, play_round
-from tests.browser.look import LOOKS, examine
+from tests.browser.actions import DESK, DEVICES, PHONE, SHORT, SIDEWAYS, Open, go_on, guess, play_round
+from tests.browser.look import examine
 from tests.browser.moderators import PASSWORD, sign_in
 from tests.browser.test_fit import COUNT_LINES
 from tests.stack import Stack
@@ -150,14 +150,11 @@ def test_a_challenge_is_made_of_a_round_and_played_without_scripts(open_page: Op
     expect(maker.locator(".ranks tbody tr")).to_have_count(2)
 
 
-@LOOKS
-def test_no_page_has_an_accessibility_fault_or_scrolls_sideways(
-    open_page: Open, set_homework: SetHomework, device: dict[str, Any], scheme: str
-) -> None:
-    look = {"color_scheme": scheme, **device}
-    teacher = set_homework("A class with a title as long as such a title can ever be: 8b", **look)
+@DEVICES
+def test_no_page_has_an_accessibility_fault_or_scrolls_sideways(open_page: Open, set_homework: SetHomework, device: dict[str, Any]) -> None:
+    teacher = set_homework("A class with a title as long as such a title can ever be: 8b", **device)
     faults = examine(teacher, teacher.url)
-    student = open_page("/join/", **look)
+    student = open_page("/join/", **device)
     join(student, code_of(teacher))
     faults += examine(student, student.url)
     guess(student)
@@ -168,12 +165,12 @@ def test_no_page_has_an_accessibility_fault_or_scrolls_sideways(
     expect(teacher.locator(".far__count")).to_have_text("Finished", timeout=POLLS)
     teacher.locator(".far summary").click()
     faults += examine(teacher, teacher.url)
-    maker = open_page("/play/harbour/", **look)
+    maker = open_page("/play/harbour/", **device)
     play_round(maker, "Bot")
     faults += examine(maker, maker.url)
     maker.get_by_role("button", name="Challenge somebody with these cards").click()
     maker.wait_for_url("**/class/*/")
     faults += examine(maker, maker.url)
-    visitor = open_page(maker.url, **look)
+    visitor = open_page(maker.url, **device)
     faults += examine(visitor, "for a visitor")
     assert faults == []

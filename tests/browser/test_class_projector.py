@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.actions import LAPTOP, PHONE, Open
+from tests.browser.actions import DEVICES, LAPTOP, PHONE, Open
 from tests.browser.classes import expect_phase, hold, move, run, say_all, show
-from tests.browser.look import LOOKS, Fault
-from tests.browser.look import examine as look_at
+from tests.browser.look import Fault, examine
 from tests.stack import Stack
 
 WALL: dict[str, Any] = {"viewport": {"width": 1920, "height": 1080}}
@@ -94,53 +93,53 @@ def test_thirty_names_fit_and_of_more_the_latest_are_named(teach: Open, game: St
     assert page.evaluate(MEASURE)["cut"] == []
 
 
-@pytest.mark.parametrize(("scheme", "device"), [("light", LAPTOP), ("dark", WALL)], ids=["light", "dark"])
-def test_no_phase_is_cut_off_or_has_an_accessibility_fault(teach: Open, game: Stack, device: dict[str, Any], scheme: str) -> None:
+@PROJECTORS
+def test_no_phase_is_cut_off_or_has_an_accessibility_fault(teach: Open, game: Stack, device: dict[str, Any]) -> None:
     code = hold(game, cards=3, seconds=600)
     run(game, f"seat(find_session({code!r}), 12, now=now)")
     views = {
-        "host": teach("/class/", color_scheme=scheme, reduced_motion="reduce", **device),
-        "presenter": teach("/class/", color_scheme=scheme, reduced_motion="reduce", **PHONE),
+        "host": teach("/class/", reduced_motion="reduce", **device),
+        "presenter": teach("/class/", reduced_motion="reduce", **PHONE),
     }
     faults: list[Fault] = []
 
-    def examine(phase: str) -> None:
+    def examine_both(phase: str) -> None:
         for view, page in views.items():
             expect_phase(page, phase)
-            faults.extend(look_at(page, f"{view}, {phase}"))
+            faults.extend(examine(page, f"{view}, {phase}"))
             if view == "host":
                 faults.extend((f"{view}, {phase}", "cut", part) for part in page.evaluate(MEASURE)["cut"])
 
     for view, page in views.items():
         show(page, view, code)
-    examine("lobby")
+    examine_both("lobby")
     move(game, code, "start")
     say_all(game, code, *["human"] * 7)
-    examine("card")
+    examine_both("card")
     move(game, code, "next")
-    examine("reveal")
+    examine_both("reveal")
     move(game, code, "next")
-    examine("standings")
+    examine_both("standings")
     views["host"].get_by_role("button", name="Phone").click()
-    examine("standings")
+    examine_both("standings")
     views["host"].keyboard.press("Escape")
     move(game, code, "end")
-    examine("podium")
+    examine_both("podium")
     assert faults == []
 
 
-@LOOKS
-def test_the_form_asks_for_what_the_mode_needs_and_has_no_fault(teach: Open, game: Stack, device: dict[str, Any], scheme: str) -> None:
+@DEVICES
+def test_the_form_asks_for_what_the_mode_needs_and_has_no_fault(teach: Open, game: Stack, device: dict[str, Any]) -> None:
     hold(game)
-    page = teach("/class/", color_scheme=scheme, **device)
-    faults = look_at(page, "classes")
+    page = teach("/class/", **device)
+    faults = examine(page, "classes")
     page.goto("/class/new/")
     page.get_by_text("More choices").click()
     asked = {}
     for mode in ("Live", "Write your own", "Homework"):
         page.get_by_role("radio", name=mode).check()
         asked[mode] = [label for label in LABELS if page.get_by_text(label, exact=True).is_visible()]
-        faults += look_at(page, mode)
+        faults += examine(page, mode)
     assert faults == []
     assert asked == {
         "Live": ["Decks", "Time for a card", "The quick get more points", "Who comes late may join"],
@@ -154,4 +153,4 @@ def test_the_form_asks_for_what_the_mode_needs_and_has_no_fault(teach: Open, gam
     page.evaluate("document.querySelector('.new-class').noValidate = true")
     page.get_by_role("button", name="Open the class").click()
     expect(page.locator(".knob__errors")).to_have_text("Type a number from 3 to 50.")
-    assert look_at(page, "refused") == []
+    assert examine(page, "refused") == []

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser.actions import DEVICES, PHONE, SIDEWAYS, SMALL, Open
 from tests.browser.classes import SAID, answers, button, expect_phase, expect_said, hold, move, run, sit_down, truth
-from tests.browser.look import LOOKS, Fault, examine
+from tests.browser.look import Fault, examine
 from tests.browser.test_fit import DOUBLE_TEXT
 from tests.stack import Stack
 
@@ -167,14 +167,12 @@ def test_without_scripts_the_page_says_what_it_needs(open_page: Open, game: Stac
     expect(page.get_by_text("A class needs JavaScript: it moves on by itself.")).to_be_visible()
 
 
-@LOOKS
-def test_no_page_of_a_student_has_an_accessibility_fault_or_scrolls_sideways(
-    open_page: Open, game: Stack, device: dict[str, Any], scheme: str
-) -> None:
+@DEVICES
+def test_no_page_of_a_student_has_an_accessibility_fault_or_scrolls_sideways(open_page: Open, game: Stack, device: dict[str, Any]) -> None:
     faults: list[Fault] = []
 
     code, named = hold(game, seconds=60), hold(game, typed_names=True)
-    page = open_page("/join/", color_scheme=scheme, **device)
+    page = open_page("/join/", **device)
     faults += examine(page, "the code")
     page.get_by_label("The code on the board").fill("abc")
     page.get_by_role("button", name="Join", exact=True).click()
@@ -201,6 +199,6 @@ def test_no_page_of_a_student_has_an_accessibility_fault_or_scrolls_sideways(
         move(game, code, action)
         expect_phase(page, phase)
         faults += examine(page, phase)
-    page = open_page(f"/join/{code}/", color_scheme=scheme, **device)
+    page = open_page(f"/join/{code}/", **device)
     faults += examine(page, "over")
     assert faults == []

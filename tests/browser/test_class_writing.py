@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.actions import LAPTOP, PHONE, Open
-from tests.browser.look import LOOKS, Fault, examine
+from tests.browser.actions import DEVICES, LAPTOP, PHONE, Open
+from tests.browser.look import Fault, examine
 from tests.stack import Stack
 
 PASSWORD = "seven-herons-and-a-boat"
@@ -270,12 +270,11 @@ def test_the_desk_goes_on_where_it_was_after_a_reload(open_page: Open, code: str
     expect(teacher.locator("#desk")).to_contain_text("Text 2 of 6 1 approved, 5 open")
 
 
-@LOOKS
+@DEVICES
 def test_no_page_of_a_class_that_writes_has_an_accessibility_fault_or_scrolls_sideways(
-    open_page: Open, code: str, device: dict[str, Any], scheme: str
+    open_page: Open, code: str, device: dict[str, Any]
 ) -> None:
-    look: dict[str, Any] = {**device, "color_scheme": scheme}
-    teacher, board, ada = teach(open_page, code, look), teach(open_page, code, look, view="host"), join(open_page, code, "Ada", look)
+    teacher, board, ada = teach(open_page, code, device), teach(open_page, code, device, view="host"), join(open_page, code, "Ada", device)
     faults: list[Fault] = []
 
     teacher.get_by_role("button", name="Start").click()

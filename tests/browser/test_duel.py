@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.actions import DESK, PHONE, Open, tab_to
-from tests.browser.look import LOOKS, Fault, examine
+from tests.browser.actions import DESK, DEVICES, PHONE, Open, tab_to
+from tests.browser.look import Fault, examine
 from tests.stack import Stack
 
 PASSWORD = "seven-herons-and-a-boat"
@@ -231,11 +231,9 @@ def sign_in(page: Page, path: str) -> None:
     page.wait_for_url(f"**{path}")
 
 
-@LOOKS
-def test_no_page_of_the_duel_has_an_accessibility_fault_or_scrolls_sideways(
-    open_page: Open, tokens, device: dict[str, Any], scheme: str
-) -> None:
-    page = open_page("/duel/", color_scheme=scheme, **device)
+@DEVICES
+def test_no_page_of_the_duel_has_an_accessibility_fault_or_scrolls_sideways(open_page: Open, tokens, device: dict[str, Any]) -> None:
+    page = open_page("/duel/", **device)
     faults: list[Fault] = []
 
     faults += examine(page, "front")

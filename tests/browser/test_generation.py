@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.actions import DESK, DEVICES, Open, tab_to
-from tests.browser.look import LOOKS, Fault, examine
+from tests.browser.look import Fault, examine
 from tests.stack import Stack
 
 PASSWORD = "nine-herons-and-a-kite"
@@ -164,9 +164,9 @@ def test_that_all_workers_are_away_is_said_with_what_to_do(nora, play) -> None:
     expect(page.locator(".away")).to_contain_text("Last seen: generation@a-machine-with-a-rather-long-name.example.org, generation@attic")
 
 
-@LOOKS
-def test_the_page_has_no_accessibility_fault_and_never_scrolls_sideways(nora, play, device: dict[str, Any], scheme: str) -> None:
-    page = nora(color_scheme=scheme, **device)
+@DEVICES
+def test_the_page_has_no_accessibility_fault_and_never_scrolls_sideways(nora, play, device: dict[str, Any]) -> None:
+    page = nora(**device)
     faults: list[Fault] = []
 
     faults += examine(page, "nobody")

@@ -5,15 +5,15 @@ from typing import Any
 from playwright.sync_api import Browser, expect
 
 from tests.browser.actions import DEVICES, PHONE, Open, go_on, guess, play_round
-from tests.browser.look import LOOKS, Fault, examine, measure
+from tests.browser.look import Fault, examine, measure
 from tests.stack import Stack
 
 
-@LOOKS
-def test_no_page_has_an_accessibility_fault_or_scrolls_sideways(open_page: Open, device: dict[str, Any], scheme: str) -> None:
+@DEVICES
+def test_no_page_has_an_accessibility_fault_or_scrolls_sideways(open_page: Open, device: dict[str, Any]) -> None:
     faults: list[Fault] = []
 
-    page = open_page("/", color_scheme=scheme, **device)
+    page = open_page("/", **device)
     faults += examine(page, "home")
     page.goto("/play/harbour/")
     faults += examine(page, "card")
@@ -27,7 +27,7 @@ def test_no_page_has_an_accessibility_fault_or_scrolls_sideways(open_page: Open,
     page.get_by_role("link", name="See your result").click()
     page.wait_for_url("**/round/*/")
     faults += examine(page, "result")
-    visitor = open_page(page.url, color_scheme=scheme, **device)
+    visitor = open_page(page.url, **device)
     faults += examine(visitor, "result, for a visitor")
     for path in ("/leaderboard/", "/leaderboard/harbour/", "/leaderboard/desert/", "/account/sign-in/", "/play/desert/", "/nowhere/"):
         page.goto(path)
@@ -39,7 +39,7 @@ def test_no_page_has_an_accessibility_fault_or_scrolls_sideways(open_page: Open,
     page.get_by_label("Password confirmation").fill("2")
     page.get_by_role("button", name="Sign up").click()
     faults += examine(page, "sign up, refused")
-    page.get_by_label("Username").fill(f"ada-{scheme}-{device['viewport']['width']}")
+    page.get_by_label("Username").fill(f"ada-{device['viewport']['width']}")
     for label in ("Password", "Password confirmation"):
         page.get_by_label(label, exact=True).fill("seven-herons-and-a-boat")
     page.get_by_role("button", name="Sign up").click()

@@ -5,7 +5,7 @@ from typing import Any
 from playwright.sync_api import expect
 
 from tests.browser.actions import DEVICES, PHONE, Open
-from tests.browser.look import LOOKS, Fault, examine
+from tests.browser.look import Fault, examine
 from tests.browser.moderators import expect_decided, shown
 from tests.stack import Stack
 
@@ -101,10 +101,11 @@ def test_nothing_moves_while_it_is_decided(enter: Open, device: dict[str, Any]) 
     assert page.evaluate("shifts") == []
 
 
-@LOOKS
-def test_no_page_has_an_accessibility_fault_or_scrolls_sideways(enter: Open, scheme: str, device: dict[str, Any]) -> None:
+@DEVICES
+def test_no_page_has_an_accessibility_fault_or_scrolls_sideways(enter: Open, device: dict[str, Any]) -> None:
     faults: list[Fault] = []
-    page = enter(f"look-{scheme}", color_scheme=scheme, **device)
+    quay = f"look-{device['viewport']['width']}"
+    page = enter(quay, **device)
 
     faults += examine(page, "queue")
     page.keyboard.press("o")
@@ -114,13 +115,13 @@ def test_no_page_has_an_accessibility_fault_or_scrolls_sideways(enter: Open, sch
     page.keyboard.press("Escape")
     page.keyboard.press("?")
     faults += examine(page, "help")
-    here = f"/moderate/look-{scheme}/"
+    here = f"/moderate/{quay}/"
     paths = ("/moderate/", f"{here}?view=list&flag=easy", f"{here}?words=nothing", "/moderate/disagreements/", "/moderate/search/")
     for path in (
         *paths,
         "/moderate/search/?words=heron&origin=human",
         "/moderate/search/?since=x",
-        f"/moderate/bulk/?category=look-{scheme}&after=rejected",
+        f"/moderate/bulk/?category={quay}&after=rejected",
     ):
         page.goto(path)
         faults += examine(page, path)

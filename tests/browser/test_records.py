@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.actions import PHONE, Open, guess
-from tests.browser.look import LOOKS, Fault, examine
+from tests.browser.actions import DEVICES, PHONE, Open, guess
+from tests.browser.look import Fault, examine
 from tests.stack import Stack
 
 
@@ -31,17 +31,17 @@ def test_a_player_reports_a_tweet_after_the_reveal_and_plays_on(open_page: Open,
     expect(page.get_by_text("Card 2 of 10")).to_be_visible()
 
 
-@LOOKS
+@DEVICES
 def test_no_page_of_records_has_an_accessibility_fault_or_scrolls_sideways(
-    enter: Open, open_page: Open, game: Stack, scheme: str, device: dict[str, Any]
+    enter: Open, open_page: Open, game: Stack, device: dict[str, Any]
 ) -> None:
     faults: list[Fault] = []
-    quay = f"records-{scheme}"
-    player = open_page("/play/harbour/", color_scheme=scheme, **device)
+    quay = f"records-{device['viewport']['width']}"
+    player = open_page("/play/harbour/", **device)
     guess(player)
     player.get_by_role("link", name="Report").click()
     faults += examine(player, "report")
-    page = enter(quay, color_scheme=scheme, **device)
+    page = enter(quay, **device)
     number = first_tweet(game, quay)
     page.goto(f"/moderate/takedown/?what={number}")
     faults += examine(page, "takedown, ahead")

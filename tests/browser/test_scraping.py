@@ -9,8 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.actions import DESK, DEVICES, Open, tab_to
-from tests.browser.look import LOOKS, Fault
-from tests.browser.look import examine as look_at
+from tests.browser.look import Fault, examine
 from tests.fakes.bluesky import BlueskyFake
 from tests.fakes.server import Reply, Request, Trouble
 from tests.fakes.world import World
@@ -206,45 +205,43 @@ def test_a_category_is_looked_after_and_a_person_taken_out(nell, bluesky: GatedB
     expect(page.get_by_text("is fetched when somebody asks for it.").first).to_be_visible()
 
 
-@LOOKS
-def test_no_page_of_scraping_has_an_accessibility_fault_or_scrolls_sideways(
-    nell, bluesky: GatedBluesky, device: dict[str, Any], scheme: str
-) -> None:
-    page = nell(color_scheme=scheme, **device)
+@DEVICES
+def test_no_page_of_scraping_has_an_accessibility_fault_or_scrolls_sideways(nell, bluesky: GatedBluesky, device: dict[str, Any]) -> None:
+    page = nell(**device)
     faults: list[Fault] = []
 
-    def examine(name: str) -> None:
+    def unfold(name: str) -> None:
         page.locator("details").evaluate_all("(folds) => { for (const fold of folds) fold.open = true; }")
-        faults.extend(look_at(page, name))
+        faults.extend(examine(page, name))
 
-    examine("list")
+    unfold("list")
     page.get_by_label("Category").fill("A sky of no kind")
     page.get_by_label("Accounts to add").fill(f"telegram:{'a' * 64}")
     page.get_by_label("Posts per account").fill("0")
     page.locator(".panel form").evaluate("(form) => { form.noValidate = true; }")
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_label("Posts per account")).to_have_attribute("aria-invalid", "true")
-    examine("refused")
+    unfold("refused")
     page.get_by_label("Accounts to add").fill("x:ada")
     page.get_by_label("Posts per account").fill("10")
     page.get_by_role("button", name="Start", exact=True).click()
     expect(page.get_by_role("button", name="Start, for $0.06 at most")).to_be_visible()
-    examine("what it costs")
-    start(page, f"Sky in the {scheme} of {device['viewport']['width']}", f"bluesky:{LONG}")
-    examine("waiting")
+    unfold("what it costs")
+    start(page, f"Sky of {device['viewport']['width']}", f"bluesky:{LONG}")
+    unfold("waiting")
     bluesky.let(1)
     expect(page.locator("#now")).to_contain_text("1 page ·")
-    examine("fetching")
+    unfold("fetching")
     bluesky.let()
     expect(page.locator(".now__state")).to_have_text("Done")
     page.reload()
-    examine("done")
+    unfold("done")
     page.get_by_role("link", name="Has a link").first.click()
-    examine("dropped")
+    unfold("dropped")
     page.locator(".workshop-head__up a").last.click()
-    examine("category")
+    unfold("category")
     page.get_by_role("link", name="Opt out").click()
-    examine("opt out")
+    unfold("opt out")
     assert faults == []
 
 

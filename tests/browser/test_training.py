@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.actions import DESK, DEVICES, Open, tab_to
-from tests.browser.look import LOOKS, Fault, examine
+from tests.browser.look import Fault, examine
 from tests.stack import Stack
 
 PASSWORD = "seven-herons-and-a-boat"
@@ -237,11 +237,9 @@ def test_focus_and_an_open_fold_outlive_what_arrives(maud, work, game: Stack) ->
     assert page.evaluate("shifts") == []
 
 
-@LOOKS
-def test_no_page_of_training_has_an_accessibility_fault_or_scrolls_sideways(
-    maud, work, game: Stack, device: dict[str, Any], scheme: str
-) -> None:
-    page = maud(color_scheme=scheme, **device)
+@DEVICES
+def test_no_page_of_training_has_an_accessibility_fault_or_scrolls_sideways(maud, work, game: Stack, device: dict[str, Any]) -> None:
+    page = maud(**device)
     faults: list[Fault] = []
 
     for fold in page.locator("summary").all():

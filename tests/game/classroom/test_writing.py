@@ -405,7 +405,7 @@ def test_the_projector_offers_to_go_on_once_all_is_read_and_cards_can_be_dealt(
     for number, sheet in enumerate(sheets, 1):
         assert decide_text(session=session, key=sheet.key, status="approved")
         stage = read_stage(session)
-        asked.append((stage.read, stage.approved, stage.texts))
+        asked.append((stage.desk["read"], stage.desk["approved"], stage.desk["texts"]))
         assert stage.deals == (number == len(sheets))
         assert ('value="next"' in frames.host_frames(session=session).shared) == stage.deals
         assert 'value="next"' not in frames.presenter_frames(session=session).shared
